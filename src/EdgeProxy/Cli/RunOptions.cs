@@ -1,0 +1,14 @@
+namespace EdgeProxy.Cli;
+
+/// <summary>What `edgeproxy run` was told on the command line.</summary>
+internal sealed record RunOptions
+{
+    /// <summary>File or folder; default `config` in the working folder.</summary>
+    public string ConfigPath { get; init; } = "config";
+
+    /// <summary>Folder of the last good revision; null: `.edgeproxy` inside or beside the configuration.</summary>
+    public string? StatePath { get; init; }
+
+    /// <summary>Start from the last good revision when the files are faulty.</summary>
+    public bool FallBack { get; init; }
+}

@@ -1,0 +1,54 @@
+using System.CommandLine;
+using System.Runtime.InteropServices;
+using EdgeProxy.Configuration;
+
+namespace EdgeProxy.Cli;
+
+/// <summary>`edgeproxy run`: serve until told to stop.</summary>
+internal static class RunVerb
+{
+    public static Command Create()
+    {
+        var config = new Option<string>("--config") { Description = "Configuration file or folder", DefaultValueFactory = _ => "config" };
+        var state = new Option<string?>("--state") { Description = "Folder that keeps the last good revision" };
+        var fallBack = new Option<bool>("--fall-back") { Description = "Start from the last good revision if the files are faulty" };
+        var command = new Command("run", "Serve") { config, state, fallBack };
+        command.SetAction((parsed, _) => RunAsync(new RunOptions
+        {
+            ConfigPath = parsed.GetValue(config)!,
+            StatePath = parsed.GetValue(state),
+            FallBack = parsed.GetValue(fallBack),
+        }));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(RunOptions options)
+    {
+        var read = ConfigurationReader.Read(options.ConfigPath, TimeProvider.System);
+        foreach (var fault in read.Faults)
+        {
+            await Console.Error.WriteLineAsync(fault.ToString());
+        }
+
+        return read.Revision is { } revision ? await ServeAsync(options, revision) : Verbs.Failure;
+    }
+
+    private static async Task<int> ServeAsync(RunOptions options, Revision revision)
+    {
+        var stop = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        void OnSignal(PosixSignalContext signal)
+        {
+            // The first signal drains; the second one finds the task completed and is left to end the process.
+            signal.Cancel = stop.TrySetResult();
+        }
+
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
+
+        await using var gateway = Gateway.Create(options, revision);
+        await gateway.StartAsync();
+        await stop.Task;
+        await gateway.StopAsync();
+        return Verbs.Success;
+    }
+}

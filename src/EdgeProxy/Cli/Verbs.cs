@@ -1,0 +1,30 @@
+using System.CommandLine;
+
+namespace EdgeProxy.Cli;
+
+/// <summary>The command line: one file a verb, listed here.</summary>
+internal static class Verbs
+{
+    /// <summary>Exit codes: all well, it ran and failed or found faults, wrong usage.</summary>
+    public const int Success = 0;
+    public const int Failure = 1;
+    public const int Usage = 2;
+
+    public static async Task<int> InvokeAsync(string[] args)
+    {
+        var root = new RootCommand("EdgeProxy: an edge gateway with exact limits and one error format.");
+        root.Subcommands.Add(RunVerb.Create());
+        var parsed = root.Parse(args.Length == 0 ? ["run"] : args);
+        return parsed.Errors.Count == 0 ? await parsed.InvokeAsync() : ReportUsage(parsed);
+    }
+
+    private static int ReportUsage(ParseResult parsed)
+    {
+        foreach (var error in parsed.Errors)
+        {
+            Console.Error.WriteLine(error.Message);
+        }
+
+        return Usage;
+    }
+}

@@ -1,0 +1,94 @@
+using System.Collections.Immutable;
+using System.Net;
+
+namespace EdgeProxy.Configuration;
+
+/// <summary>The `Edge` section: what belongs to the process as a whole.</summary>
+internal sealed record EdgeOptions
+{
+    /// <summary>Name of this edge in `Proxy-Status` and logs. A token of RFC 9110; default `edgeproxy`.</summary>
+    public string Name { get; init; } = "edgeproxy";
+
+    /// <summary>Addresses that take traffic. At least one; default `http://0.0.0.0:8080`. Applies at the next start.</summary>
+    public ImmutableArray<ListenerOptions> Listen { get; init; } = [new() { Url = "http://0.0.0.0:8080" }];
+
+    public AdminOptions Admin { get; init; } = new();
+
+    public StoreOptions Store { get; init; } = new();
+
+    /// <summary>Peers whose `X-Forwarded-*` and `X-Request-Id` are believed. Addresses or CIDR; none by default.</summary>
+    public ImmutableArray<IPNetwork> TrustedProxies { get; init; } = [];
+
+    public ErrorOptions Errors { get; init; } = new();
+
+    public RequestOptions Requests { get; init; } = new();
+
+    public ShutdownOptions Shutdown { get; init; } = new();
+}
+
+/// <summary>One address that takes traffic.</summary>
+internal sealed record ListenerOptions
+{
+    /// <summary>Scheme, address and port, such as `https://0.0.0.0:8443`. Port 0 takes a free one.</summary>
+    public required string Url { get; init; }
+
+    public ListenerProtocols Protocols { get; init; } = ListenerProtocols.Http1AndHttp2;
+
+    /// <summary>Certificates of an https listener, chosen by SNI; the first one answers when no name fits.</summary>
+    public ImmutableArray<CertificateOptions> Certificates { get; init; } = [];
+}
+
+internal enum ListenerProtocols
+{
+    Http1,
+    Http2,
+    Http1AndHttp2,
+}
+
+/// <summary>A PEM certificate chain and its key, read again when the files change.</summary>
+internal sealed record CertificateOptions(string Path, string KeyPath);
+
+/// <summary>The admin listener.</summary>
+internal sealed record AdminOptions
+{
+    /// <summary>Address of the admin listener; default `http://127.0.0.1:9901`. Not loopback without a token is refused.</summary>
+    public string Listen { get; init; } = "http://127.0.0.1:9901";
+
+    /// <summary>Bearer token that all but `/livez`, `/readyz` and `/metrics` ask for. Empty: none.</summary>
+    public string Token { get; init; } = "";
+}
+
+/// <summary>Where buckets are kept.</summary>
+internal sealed record StoreOptions
+{
+    /// <summary>StackExchange.Redis connection string. Null: buckets live in this process's memory.</summary>
+    public string? Redis { get; init; }
+}
+
+internal sealed record ErrorOptions
+{
+    /// <summary>What the `type` of an error begins with; the error's code follows. Default `urn:edgeproxy:error:`.</summary>
+    public string TypeBase { get; init; } = "urn:edgeproxy:error:";
+}
+
+/// <summary>How large a request may be. Bytes, except <see cref="HeaderCount"/>.</summary>
+internal sealed record RequestOptions
+{
+    /// <summary>All field names and values together. 1024 to 1 MiB; default 32768. More is 431.</summary>
+    public int HeaderBytes { get; init; } = 32_768;
+
+    /// <summary>Number of fields. 10 to 1000; default 100. More is 431.</summary>
+    public int HeaderCount { get; init; } = 100;
+
+    /// <summary>Path and query as received. 256 to 65536; default 8192. More is 414.</summary>
+    public int TargetBytes { get; init; } = 8_192;
+
+    /// <summary>Request body. 0 to 2^53; default 30000000. More is 413. Not for gRPC and upgraded connections.</summary>
+    public long BodyBytes { get; init; } = 30_000_000;
+}
+
+internal sealed record ShutdownOptions
+{
+    /// <summary>How long requests under way may take to finish after SIGTERM. 0 to 1 h; default 30 s.</summary>
+    public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(30);
+}

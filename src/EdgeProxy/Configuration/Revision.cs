@@ -1,0 +1,37 @@
+using System.Collections.Frozen;
+using System.Collections.Immutable;
+using EdgeProxy.Clients;
+using EdgeProxy.RateLimiting;
+using Yarp.ReverseProxy.Configuration;
+
+namespace EdgeProxy.Configuration;
+
+/// <summary>One accepted state of the configuration, immutable, complete and checked.</summary>
+internal sealed class Revision
+{
+    /// <summary>SHA-256 over the files as written (`${…}` unexpanded), lower-case hex.</summary>
+    public required string Hash { get; init; }
+
+    /// <summary>The first twelve digits of <see cref="Hash"/>: what logs, metrics and the admin API call this revision.</summary>
+    public string Id => Hash[..12];
+
+    public required DateTimeOffset LoadedAt { get; init; }
+
+    public required ImmutableArray<string> Files { get; init; }
+
+    public required EdgeOptions Edge { get; init; }
+
+    public required ClientDirectory Clients { get; init; }
+
+    public required FrozenDictionary<string, RateLimitPolicy> Policies { get; init; }
+
+    public required FrozenDictionary<string, RouteSettings> Routes { get; init; }
+
+    public required FrozenDictionary<string, ClusterSettings> Clusters { get; init; }
+
+    /// <summary>What YARP is given: its own keys only.</summary>
+    public required IReadOnlyList<RouteConfig> ProxyRoutes { get; init; }
+
+    /// <inheritdoc cref="ProxyRoutes"/>
+    public required IReadOnlyList<ClusterConfig> ProxyClusters { get; init; }
+}

@@ -1,0 +1,24 @@
+using System.Collections.Immutable;
+using EdgeProxy.RateLimiting;
+
+namespace EdgeProxy.Configuration;
+
+/// <summary>
+/// What the edge does for a route beyond YARP's own keys. It travels as metadata of the route's endpoint, so a request
+/// that has matched a route sees one consistent set of settings until it ends, whatever reloads meanwhile.
+/// </summary>
+internal sealed record RouteSettings
+{
+    public required string RouteId { get; init; }
+
+    public required string ClusterId { get; init; }
+
+    /// <summary>Policies that must all admit a request, in the order written. Empty: unlimited.</summary>
+    public ImmutableArray<RateLimitPolicy> RateLimits { get; init; } = [];
+
+    /// <summary>Refuse anonymous clients with 401. Default false.</summary>
+    public bool RequireClient { get; init; }
+
+    /// <summary>Team to ask about this route; shown by the admin API.</summary>
+    public string? Owner { get; init; }
+}

@@ -1,0 +1,83 @@
+using EdgeProxy.Admin;
+using EdgeProxy.Cli;
+using EdgeProxy.Configuration;
+using EdgeProxy.RateLimiting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Yarp.ReverseProxy.Configuration;
+
+namespace EdgeProxy;
+
+/// <summary>
+/// The composition root: one line a feature, two servers. Traffic and admin are servers of their own, so that the admin
+/// listener answers while traffic drains and is never reachable through the traffic port.
+/// </summary>
+internal sealed partial class Gateway : IAsyncDisposable
+{
+    private readonly WebApplication _traffic;
+    private readonly WebApplication _admin;
+
+    private Gateway(WebApplication traffic, WebApplication admin)
+    {
+        _traffic = traffic;
+        _admin = admin;
+    }
+
+    public IServiceProvider Services => _traffic.Services;
+
+    /// <summary>Addresses really bound for traffic; empty before <see cref="StartAsync"/>.</summary>
+    public ICollection<string> Addresses => AddressesOf(_traffic);
+
+    /// <summary>Address really bound for the admin listener.</summary>
+    public string AdminAddress => AddressesOf(_admin).First();
+
+    public static Gateway Create(RunOptions options, Revision revision)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        var services = builder.Services;
+        builder.Logging.AddEdgeLogging();
+        services.AddSingleton(options);
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton(new Revisions(revision));
+        services.AddSingleton<RevisionConfigProvider>();
+        services.AddSingleton<IProxyConfigProvider>(provider => provider.GetRequiredService<RevisionConfigProvider>());
+        services.AddRouting();
+        services.AddRequestTimeouts();
+        services.AddEdgeRateLimiting();
+        services.AddReverseProxy();
+        builder.WebHost.UseEdgeListeners(revision.Edge);
+
+        var traffic = builder.Build();
+        traffic.UseEdgePipeline();
+        return new Gateway(traffic, AdminListener.Create(traffic.Services, revision.Edge));
+    }
+
+    public async Task StartAsync(CancellationToken cancellation = default)
+    {
+        await _admin.StartAsync(cancellation);
+        await _traffic.StartAsync(cancellation);
+        var addresses = string.Join(", ", Addresses);
+        LogReady(_traffic.Logger, addresses, AdminAddress);
+    }
+
+    /// <summary>Drains traffic, then stops the admin listener.</summary>
+    public async Task StopAsync()
+    {
+        var edge = Services.GetRequiredService<Revisions>().Current.Edge;
+        using var deadline = new CancellationTokenSource(edge.Shutdown.DrainTimeout);
+        await _traffic.StopAsync(deadline.Token);
+        await _admin.StopAsync(CancellationToken.None);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _traffic.DisposeAsync();
+        await _admin.DisposeAsync();
+    }
+
+    private static ICollection<string> AddressesOf(WebApplication app) =>
+        app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses;
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Ready: traffic on {Addresses}, admin on {Admin}")]
+    private static partial void LogReady(ILogger logger, string addresses, string admin);
+}

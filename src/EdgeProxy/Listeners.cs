@@ -1,0 +1,48 @@
+using System.Net;
+using EdgeProxy.Configuration;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+
+namespace EdgeProxy;
+
+/// <summary>How the edge's sockets are opened, and the logging of both servers.</summary>
+internal static class Listeners
+{
+    public static void UseEdgeListeners(this IWebHostBuilder host, EdgeOptions edge) => host.UseKestrelCore().ConfigureKestrel(kestrel =>
+    {
+        kestrel.AddServerHeader = false;
+        foreach (var listener in edge.Listen)
+        {
+            var address = BindingAddress.Parse(listener.Url);
+            kestrel.Listen(EndPointOf(address), options => options.Protocols = HttpProtocols.Http1);
+        }
+    });
+
+    public static void UseAdminListener(this IWebHostBuilder host, AdminOptions admin) => host.UseKestrelCore().ConfigureKestrel(kestrel =>
+    {
+        kestrel.AddServerHeader = false;
+        kestrel.Listen(EndPointOf(BindingAddress.Parse(admin.Listen)), options => options.Protocols = HttpProtocols.Http1);
+    });
+
+    public static void AddEdgeLogging(this ILoggingBuilder logging)
+    {
+        logging.AddSimpleConsole(console =>
+        {
+            console.SingleLine = true;
+            console.UseUtcTimestamp = true;
+            console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
+        });
+        logging.SetMinimumLevel(LogLevel.Information);
+        logging.AddFilter("Microsoft", LogLevel.Warning);
+        logging.AddFilter("Yarp", LogLevel.Warning);
+        logging.AddFilter("Yarp.ReverseProxy.Forwarder.HttpForwarder", LogLevel.Error);
+    }
+
+    private static IPEndPoint EndPointOf(BindingAddress address) => new(
+        address.Host switch
+        {
+            "localhost" => IPAddress.Loopback,
+            "*" or "+" => IPAddress.IPv6Any,
+            var host => IPAddress.Parse(host.Trim('[', ']')),
+        },
+        address.Port);
+}

@@ -1,0 +1,26 @@
+using EdgeProxy.Clients;
+using EdgeProxy.Configuration;
+using EdgeProxy.Errors;
+
+namespace EdgeProxy;
+
+/// <summary>A request's way through the edge, top to bottom. Order is behaviour: each line says why it stands there.</summary>
+internal static class Pipeline
+{
+    public static void UseEdgePipeline(this WebApplication app)
+    {
+        app.UseMiddleware<EdgeContextMiddleware>();  // first: whatever happens below has a revision and an id to name
+        app.UseMiddleware<ErrorMiddleware>();        // the only writer of error bodies; what is below names an error, not a body
+        app.UseRouting();
+        app.UseMiddleware<RouteSettingsMiddleware>(); // after routing: from here on the request knows its route's settings
+        app.UseMiddleware<ClientMiddleware>();       // before limits: the client is what most buckets are kept for
+        app.UseRateLimiter();                        // before balancing: a refused request costs no upstream
+        app.UseRequestTimeouts();                    // YARP refuses routes with a timeout unless this stands before the endpoints
+        app.MapReverseProxy(proxy =>
+        {
+            proxy.UseSessionAffinity();              // before balancing: narrows the choice to the destination the client stuck to
+            proxy.UseLoadBalancing();
+            proxy.UsePassiveHealthChecks();          // around the forward that follows: judges its outcome
+        }).WithRouteSettings(app.Services.GetRequiredService<Revisions>());
+    }
+}

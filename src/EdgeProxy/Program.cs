@@ -1,0 +1,3 @@
+using EdgeProxy.Cli;
+
+return await Verbs.InvokeAsync(args);

@@ -1,0 +1,77 @@
+using System.Collections.Frozen;
+using System.Collections.Immutable;
+
+namespace EdgeProxy.RateLimiting;
+
+/// <summary>A named rate limit: one bucket for each key that <see cref="Per"/> names, shared by all routes that use it.</summary>
+internal sealed record RateLimitPolicy
+{
+    public required string Name { get; init; }
+
+    public RateLimitKey Per { get; init; } = RateLimitKey.Client;
+
+    /// <summary>Field that holds the key when <see cref="Per"/> is <see cref="RateLimitKey.Header"/>.</summary>
+    public string? Header { get; init; }
+
+    /// <summary>Limits that must all admit. 1 to 4, names unique.</summary>
+    public required ImmutableArray<Limit> Limits { get; init; }
+
+    /// <summary>What a plan uses instead of <see cref="Limits"/>. With <see cref="RateLimitKey.Client"/> only.</summary>
+    public FrozenDictionary<string, PlanLimits> Plans { get; init; } = FrozenDictionary<string, PlanLimits>.Empty;
+
+    public RateLimitMode Mode { get; init; }
+
+    public DecisionMode Decide { get; init; }
+
+    public StoreOutagePolicy OnStoreOutage { get; init; }
+}
+
+/// <summary>
+/// A bucket that holds <see cref="Capacity"/> tokens and gains <see cref="Refill"/> every <see cref="Every"/>, continuously.
+/// </summary>
+internal sealed record Limit(string Name, long Capacity, long Refill, TimeSpan Every);
+
+/// <summary>The limits of one plan, or none at all.</summary>
+internal sealed record PlanLimits(bool Unlimited, ImmutableArray<Limit> Limits);
+
+/// <summary>Whose tokens a bucket holds.</summary>
+internal enum RateLimitKey
+{
+    Client,
+    Ip,
+    Route,
+    Global,
+
+    /// <summary>The value of a request field; without the field, the client.</summary>
+    Header,
+}
+
+internal enum RateLimitMode
+{
+    Enforce,
+
+    /// <summary>Decide and count, never refuse.</summary>
+    Shadow,
+}
+
+internal enum DecisionMode
+{
+    /// <summary>From tokens leased to this node: near zero round trips.</summary>
+    Leased,
+
+    /// <summary>One round trip to the store each.</summary>
+    Strict,
+}
+
+/// <summary>What a policy does while the store cannot be asked.</summary>
+internal enum StoreOutagePolicy
+{
+    /// <summary>Admit this node's share of the limit.</summary>
+    Local,
+
+    /// <summary>Admit everything.</summary>
+    Open,
+
+    /// <summary>Refuse everything with 503.</summary>
+    Closed,
+}

@@ -1,0 +1,79 @@
+using EdgeProxy.Cli;
+using EdgeProxy.Configuration;
+
+namespace EdgeProxy.IntegrationTests.Peers;
+
+/// <summary>The product, started in this process from a configuration written to a folder of its own.</summary>
+internal sealed class Edge : IAsyncDisposable
+{
+    private readonly Gateway _gateway;
+
+    private Edge(Gateway gateway, string folder)
+    {
+        _gateway = gateway;
+        Folder = folder;
+        Address = gateway.Addresses.First();
+        Client = new HttpClient { BaseAddress = new Uri(Address) };
+        Admin = new HttpClient { BaseAddress = new Uri(gateway.AdminAddress) };
+    }
+
+    /// <summary>Configuration folder; write to it to reload.</summary>
+    public string Folder { get; }
+
+    /// <summary>Traffic address, such as `http://127.0.0.1:40001`.</summary>
+    public string Address { get; }
+
+    public Uri Uri => Client.BaseAddress!;
+
+    public HttpClient Client { get; }
+
+    public HttpClient Admin { get; }
+
+    public IServiceProvider Services => _gateway.Services;
+
+    /// <summary>Starts an edge. <paramref name="sections"/> is JSON without the outer braces and without `Edge`.</summary>
+    public static async Task<Edge> StartAsync(string sections, string edge = "")
+    {
+        var folder = Directory.CreateTempSubdirectory("edgeproxy-test-").FullName;
+        var file = Path.Combine(folder, "edgeproxy.json");
+        await File.WriteAllTextAsync(file, Document(sections, edge));
+        var read = ConfigurationReader.Read(folder, TimeProvider.System);
+        if (read.Revision is not { } revision)
+        {
+            throw new InvalidOperationException(string.Join('\n', read.Faults));
+        }
+
+        var gateway = Gateway.Create(new RunOptions { ConfigPath = folder }, revision);
+        await gateway.StartAsync();
+        return new Edge(gateway, folder);
+    }
+
+    /// <summary>A whole document around <paramref name="sections"/>: free ports on loopback.</summary>
+    public static string Document(string sections, string edge = "") => $$"""
+        {
+          "Edge": {
+            "Listen": [ "http://127.0.0.1:0" ],
+            "Admin": { "Listen": "http://127.0.0.1:0" }{{(edge.Length > 0 ? "," : "")}}
+            {{edge}}
+          },
+          {{sections}}
+        }
+        """;
+
+    /// <summary>The `ReverseProxy` section for one route that takes everything.</summary>
+    public static string OneRoute(string destination, string route = "", string cluster = "") => $$"""
+        "ReverseProxy": {
+          "Routes": { "all": { "ClusterId": "up", "Match": { "Path": "/{**rest}" }{{(route.Length > 0 ? "," : "")}} {{route}} } },
+          "Clusters": { "up": { "Destinations": { "a": { "Address": "{{destination}}" } }{{(cluster.Length > 0 ? "," : "")}} {{cluster}} } }
+        }
+        """;
+
+    public async ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        Admin.Dispose();
+        await _gateway.StopAsync();
+        await _gateway.DisposeAsync();
+        Directory.Delete(Folder, recursive: true);
+    }
+}
