@@ -1,6 +1,7 @@
 using EdgeProxy.Admin;
 using EdgeProxy.Cli;
 using EdgeProxy.Configuration;
+using EdgeProxy.Errors;
 using EdgeProxy.RateLimiting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -43,6 +44,7 @@ internal sealed partial class Gateway : IAsyncDisposable
         services.AddSingleton<IProxyConfigProvider>(provider => provider.GetRequiredService<RevisionConfigProvider>());
         services.AddRouting();
         services.AddRequestTimeouts();
+        services.AddEdgeErrors();
         services.AddEdgeRateLimiting();
         services.AddReverseProxy();
         builder.WebHost.UseEdgeListeners(revision.Edge);

@@ -9,7 +9,7 @@ public sealed partial class TidyTests
     private const int LineLimit = 140;
     private const int FileLimit = 300;
 
-    private static readonly string Root = FindRoot();
+    private static readonly string Root = Repository.Root;
 
     public static TheoryData<string> Sources() => [.. Directory
         .EnumerateFiles(Path.Combine(Root, "src"), "*.cs", SearchOption.AllDirectories)
@@ -38,15 +38,4 @@ public sealed partial class TidyTests
 
     [GeneratedRegex(@"\b(class|record|struct|interface|enum) \w*(Manager|Helper|Utils?|Utilities|Impl|Processor|Common|Shared)\b")]
     private static partial Regex BannedNames();
-
-    private static string FindRoot()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "EdgeProxy.sln")))
-        {
-            folder = folder.Parent;
-        }
-
-        return folder?.FullName ?? throw new InvalidOperationException("EdgeProxy.sln was not found above the tests");
-    }
 }

@@ -2,9 +2,9 @@ namespace EdgeProxy.Errors;
 
 /// <summary>One row of the error catalogue: everything a client is told about one kind of failure.</summary>
 /// <param name="Code">Stable name; never renamed, never reused.</param>
-/// <param name="Status">HTTP status.</param>
+/// <param name="Status">HTTP status; 0 where it is the upstream's own.</param>
 /// <param name="Title">One line for people.</param>
-/// <param name="ProxyStatus">Error token of RFC 9209.</param>
+/// <param name="ProxyStatus">Error token of RFC 9209; empty where the answer is not the edge's own.</param>
 /// <param name="Retryable">Whether sending the request again can help.</param>
 /// <param name="GrpcStatus">What a gRPC client gets as `grpc-status`.</param>
 /// <param name="Source">Who has to act.</param>

@@ -1,0 +1,16 @@
+using System.Diagnostics.Metrics;
+
+namespace EdgeProxy.Errors;
+
+/// <summary>Counts failures by what they were. Both labels are closed sets: the catalogue, and the configured routes.</summary>
+internal sealed class ErrorMetrics(IMeterFactory meters)
+{
+    /// <summary>Route label of a failure that came before any route was known.</summary>
+    public const string NoRoute = "(none)";
+
+    private readonly Counter<long> _errors = meters.Create("EdgeProxy").CreateCounter<long>(
+        "edgeproxy_errors_total", description: "Failures by code of the error catalogue.");
+
+    public void Count(EdgeError error, string route) => _errors.Add(
+        1, new KeyValuePair<string, object?>("code", error.Code), new KeyValuePair<string, object?>("route", route));
+}

@@ -1,0 +1,10 @@
+namespace EdgeProxy.Errors;
+
+internal static class ErrorServices
+{
+    public static void AddEdgeErrors(this IServiceCollection services)
+    {
+        services.AddMetrics();
+        services.AddSingleton<ErrorMetrics>();
+    }
+}
