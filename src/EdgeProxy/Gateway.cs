@@ -42,6 +42,7 @@ internal sealed partial class Gateway : IAsyncDisposable
         services.AddSingleton(new Revisions(revision));
         services.AddSingleton<RevisionConfigProvider>();
         services.AddSingleton<IProxyConfigProvider>(provider => provider.GetRequiredService<RevisionConfigProvider>());
+        services.AddSingleton<Readiness>();
         services.AddRouting();
         services.AddRequestTimeouts();
         services.AddEdgeErrors();
@@ -58,6 +59,7 @@ internal sealed partial class Gateway : IAsyncDisposable
     {
         await _admin.StartAsync(cancellation);
         await _traffic.StartAsync(cancellation);
+        Services.GetRequiredService<Readiness>().MarkServing();
         var addresses = string.Join(", ", Addresses);
         LogReady(_traffic.Logger, addresses, AdminAddress);
     }
@@ -65,6 +67,7 @@ internal sealed partial class Gateway : IAsyncDisposable
     /// <summary>Drains traffic, then stops the admin listener.</summary>
     public async Task StopAsync()
     {
+        Services.GetRequiredService<Readiness>().MarkDraining();
         var edge = Services.GetRequiredService<Revisions>().Current.Edge;
         using var deadline = new CancellationTokenSource(edge.Shutdown.DrainTimeout);
         await _traffic.StopAsync(deadline.Token);

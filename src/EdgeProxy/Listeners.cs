@@ -20,6 +20,7 @@ internal static class Listeners
     public static void UseAdminListener(this IWebHostBuilder host, AdminOptions admin) => host.UseKestrelCore().ConfigureKestrel(kestrel =>
     {
         kestrel.AddServerHeader = false;
+        kestrel.Limits.MaxRequestBodySize = Admin.AdminListener.BodyBytesMax;
         kestrel.Listen(EndPointOf(BindingAddress.Parse(admin.Listen)), options => options.Protocols = HttpProtocols.Http1);
     });
 

@@ -2,21 +2,70 @@ using EdgeProxy.Configuration;
 
 namespace EdgeProxy.Admin;
 
-/// <summary>The admin server. Each feature mounts its own routes; this file is the list of them.</summary>
+/// <summary>
+/// The admin server. Each feature mounts its own routes; <see cref="MapFeatures"/> is the list of them. Handlers answer
+/// failures by `context.Fail(EdgeErrors.X)` or a bare status code; the body is written around them.
+/// </summary>
 internal static class AdminListener
 {
+    /// <summary>Largest body that the admin listener reads, in bytes: room for a configuration of tens of thousands of routes.</summary>
+    public const long BodyBytesMax = 16 << 20;
+
+    /// <summary>Builds the server. <paramref name="edge"/> is the container of the traffic server, where the features live.</summary>
     public static WebApplication Create(IServiceProvider edge, EdgeOptions options)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Logging.AddEdgeLogging();
         builder.Services.AddRouting();
+        builder.Services.AddOpenApi();
         builder.Services.AddSingleton(edge.GetRequiredService<Revisions>());
+        builder.Services.AddSingleton(edge.GetRequiredService<TimeProvider>());
         builder.WebHost.UseAdminListener(options.Admin);
 
         var app = builder.Build();
+        app.UseMiddleware<AdminMiddleware>(); // first: whatever fails below is answered in the one error format
         app.UseRouting();
-        app.MapGet("/livez", () => Results.Text("ok\n"));
-        app.MapGet("/readyz", () => Results.Text("ok\n"));
+        app.Use(Guard(options.Admin));        // after routing: what is open to all is told by the endpoint
+        app.MapProbes(edge.GetRequiredService<Readiness>());
+        app.MapOpenApi();                     // /openapi/v1.json
+        MapFeatures(app.MapGroup("/v1"), edge);
         return app;
+    }
+
+    /// <summary>One line a feature: `v1.MapX(edge)`, which stands in the feature's `XAdmin.cs`.</summary>
+    private static void MapFeatures(RouteGroupBuilder v1, IServiceProvider edge)
+    {
+    }
+
+    private static void MapProbes(this WebApplication app, Readiness readiness)
+    {
+        app.MapGet("/livez", () => Results.Text("ok\n")).WithMetadata(OpenToAll.Instance)
+            .WithSummary("200 as long as the process answers.");
+        app.MapGet("/readyz", () => readiness.Obstacle is { } obstacle
+                ? Results.Text(obstacle + "\n", statusCode: StatusCodes.Status503ServiceUnavailable)
+                : Results.Text("ok\n"))
+            .WithMetadata(OpenToAll.Instance)
+            .WithSummary("200 while this node wants traffic; 503 with the reason while it starts or drains.");
+    }
+
+    private static Func<HttpContext, RequestDelegate, Task> Guard(AdminOptions options)
+    {
+        var guard = new AdminGuard(options);
+        return (context, next) =>
+        {
+            var openToAll = context.GetEndpoint()?.Metadata.GetMetadata<OpenToAll>() is not null;
+            if (guard.Refusal(context.Request, openToAll) is not { } refusal)
+            {
+                return next(context);
+            }
+
+            if (refusal.Status == StatusCodes.Status401Unauthorized)
+            {
+                context.Response.Headers.WWWAuthenticate = "Bearer";
+            }
+
+            context.Fail(refusal);
+            return Task.CompletedTask;
+        };
     }
 }

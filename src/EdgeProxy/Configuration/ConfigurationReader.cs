@@ -82,7 +82,11 @@ internal static class ConfigurationReader
                 ? [.. listen.EnumerateArray().Select(l => new ListenerOptions { Url = l.GetString()! })]
                 : options.Listen,
             Admin = edge.TryGetProperty("Admin", out var admin)
-                ? new AdminOptions { Listen = admin.GetProperty("Listen").GetString()! }
+                ? new AdminOptions
+                {
+                    Listen = admin.GetProperty("Listen").GetString()!,
+                    Token = admin.TryGetProperty("Token", out var token) ? token.GetString()! : "",
+                }
                 : options.Admin,
         };
     }

@@ -1,0 +1,53 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using EdgeProxy.Configuration;
+using EdgeProxy.Errors;
+
+namespace EdgeProxy.Admin;
+
+/// <summary>Endpoint metadata: answered without a token.</summary>
+internal sealed class OpenToAll
+{
+    public static OpenToAll Instance { get; } = new();
+}
+
+/// <summary>
+/// Who may use the admin listener. With a token: whoever presents it. Without one the listener is on loopback, and the only
+/// stranger who can reach it is a web page in a browser on this machine, through a name that resolves to 127.0.0.1 or by a
+/// request across origins: both are refused.
+/// </summary>
+internal sealed class AdminGuard(AdminOptions options)
+{
+    private const string Scheme = "Bearer ";
+
+    private readonly byte[]? _token = options.Token.Length > 0 ? Hash(options.Token) : null;
+
+    /// <summary>Why the request is refused; null when it may pass.</summary>
+    public EdgeError? Refusal(HttpRequest request, bool openToAll)
+    {
+        if (_token is null)
+        {
+            return ComesFromAWebPage(request) ? EdgeErrors.InvalidHost : null;
+        }
+
+        return openToAll || HasToken(request.Headers.Authorization.ToString()) ? null : EdgeErrors.Unauthenticated;
+    }
+
+    private bool HasToken(string authorization) =>
+        authorization.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
+        // Hashes have one length, so that the comparison tells nothing of the token, its length included.
+        && CryptographicOperations.FixedTimeEquals(Hash(authorization[Scheme.Length..].Trim()), _token);
+
+    private static bool ComesFromAWebPage(HttpRequest request)
+    {
+        var host = request.Host;
+        var named = host.Host.Trim('[', ']');
+        var local = string.Equals(named, "localhost", StringComparison.OrdinalIgnoreCase) || IPAddress.TryParse(named, out _);
+        var origin = request.Headers.Origin.ToString();
+        var own = $"{request.Scheme}://{host.Value}";
+        return !local || (origin.Length > 0 && !string.Equals(origin, own, StringComparison.OrdinalIgnoreCase));
+    }
+
+    private static byte[] Hash(string token) => SHA256.HashData(Encoding.UTF8.GetBytes(token));
+}
