@@ -22,7 +22,8 @@ internal static class RunVerb
         return command;
     }
 
-    private static async Task<int> RunAsync(RunOptions options)
+    /// <summary>Serves until a signal ends it. <paramref name="started"/> is called once all listeners are open.</summary>
+    public static async Task<int> RunAsync(RunOptions options, Action<Gateway>? started = null)
     {
         var read = ConfigurationReader.Read(options.ConfigPath, TimeProvider.System);
         foreach (var fault in read.Faults)
@@ -30,10 +31,10 @@ internal static class RunVerb
             await Console.Error.WriteLineAsync(fault.ToString());
         }
 
-        return read.Revision is { } revision ? await ServeAsync(options, revision) : Verbs.Failure;
+        return read.Revision is { } revision ? await ServeAsync(options, revision, started) : Verbs.Failure;
     }
 
-    private static async Task<int> ServeAsync(RunOptions options, Revision revision)
+    private static async Task<int> ServeAsync(RunOptions options, Revision revision, Action<Gateway>? started)
     {
         var stop = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         void OnSignal(PosixSignalContext signal)
@@ -46,7 +47,17 @@ internal static class RunVerb
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
 
         await using var gateway = Gateway.Create(options, revision);
-        await gateway.StartAsync();
+        try
+        {
+            await gateway.StartAsync();
+        }
+        catch (IOException cannotListen)
+        {
+            await Console.Error.WriteLineAsync($"edgeproxy: {cannotListen.Message}");
+            return Verbs.Failure;
+        }
+
+        started?.Invoke(gateway);
         await stop.Task;
         await gateway.StopAsync();
         return Verbs.Success;

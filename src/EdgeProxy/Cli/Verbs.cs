@@ -14,8 +14,11 @@ internal static class Verbs
     {
         var root = new RootCommand("EdgeProxy: an edge gateway with exact limits and one error format.");
         root.Subcommands.Add(RunVerb.Create());
+        root.Subcommands.Add(DemoVerb.Create());
         var parsed = root.Parse(args.Length == 0 ? ["run"] : args);
-        return parsed.Errors.Count == 0 ? await parsed.InvokeAsync() : ReportUsage(parsed);
+        // Signals belong to the verbs: the parser's own handler would cut a drain off after two seconds.
+        var invocation = new InvocationConfiguration { ProcessTerminationTimeout = null };
+        return parsed.Errors.Count == 0 ? await parsed.InvokeAsync(invocation) : ReportUsage(parsed);
     }
 
     private static int ReportUsage(ParseResult parsed)
