@@ -16,6 +16,30 @@ internal sealed class EdgeContext(Revision revision, string requestId, long star
     /// <summary>Timestamp of <see cref="TimeProvider.GetTimestamp"/> when the request's head was complete.</summary>
     public long StartedAt { get; } = startedAt;
 
+    /// <summary>`traceparent` as received. It counts only when it is valid.</summary>
+    public string? ReceivedTraceParent { get; init; }
+
+    /// <summary>The peer's `X-Forwarded-*` and `X-Request-Id` are believed: it is one of `TrustedProxies`.</summary>
+    public bool PeerIsTrusted { get; init; }
+
+    /// <summary>The request came with a valid `traceparent`, so that its `tracestate` holds too.</summary>
+    public bool ContinuesTrace => Yarp.TraceParent.IsValid(ReceivedTraceParent);
+
+    /// <summary>`traceparent` toward the destination, made at first use.</summary>
+    public string TraceParent => field ??= Yarp.TraceParent.Next(ReceivedTraceParent);
+
+    /// <summary>Id of the trace that this request belongs to: 32 hexadecimal digits.</summary>
+    public string TraceId => Yarp.TraceParent.TraceIdOf(TraceParent);
+
+    /// <summary>
+    /// Time spent on destinations, in ticks of <see cref="TimeProvider.GetTimestamp"/>: attempts up to the answer's head, then the
+    /// copying of its body, at whatever pace the client takes it.
+    /// </summary>
+    public long UpstreamTicks { get; set; }
+
+    /// <summary>Timestamp of the last answer's head; 0 when there was none. What follows is the copying of the body.</summary>
+    public long AnsweredAt { get; set; }
+
     /// <summary>Settings of the matched route; null before routing and when no route matched.</summary>
     public RouteSettings? Route { get; set; }
 

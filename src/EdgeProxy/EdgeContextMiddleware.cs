@@ -1,15 +1,56 @@
+using System.Collections.Immutable;
+using System.Net;
 using EdgeProxy.Configuration;
+using EdgeProxy.Yarp;
 
 namespace EdgeProxy;
 
-/// <summary>Gives each request its <see cref="EdgeContext"/>: the one read of the active revision, and the request's id.</summary>
+/// <summary>
+/// Gives each request its <see cref="EdgeContext"/>: the one read of the active revision, who the peer is and whether it is
+/// believed, and the request's id.
+/// </summary>
 internal sealed class EdgeContextMiddleware(RequestDelegate next, Revisions revisions, TimeProvider time)
 {
     public Task Invoke(HttpContext context)
     {
-        var edge = new EdgeContext(revisions.Current, context.TraceIdentifier, time.GetTimestamp());
-        context.Features.Set(edge);
-        context.Response.Headers["X-Request-Id"] = edge.RequestId;
+        var revision = revisions.Current;
+        var headers = context.Request.Headers;
+        var isTrusted = IsTrusted(Peer(context.Connection), revision.Edge.TrustedProxies);
+        var received = isTrusted && headers.TryGetValue(RequestIds.Header, out var ids) && ids.Count == 1 ? ids[0] : null;
+        var requestId = RequestIds.IsValid(received) ? received! : RequestIds.New();
+
+        context.TraceIdentifier = requestId;
+        context.Features.Set(new EdgeContext(revision, requestId, time.GetTimestamp())
+        {
+            PeerIsTrusted = isTrusted,
+            ReceivedTraceParent = headers.TraceParent,
+        });
+        context.Response.Headers[RequestIds.Header] = requestId;
         return next(context);
+    }
+
+    /// <summary>The peer's address, from here on without the IPv6 dress that a dual-stack socket gives to IPv4.</summary>
+    private static IPAddress? Peer(ConnectionInfo connection)
+    {
+        var address = connection.RemoteIpAddress;
+        if (address is { IsIPv4MappedToIPv6: true })
+        {
+            connection.RemoteIpAddress = address = address.MapToIPv4();
+        }
+
+        return address;
+    }
+
+    private static bool IsTrusted(IPAddress? peer, ImmutableArray<IPNetwork> networks)
+    {
+        foreach (var network in networks)
+        {
+            if (peer is not null && network.Contains(peer))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 }

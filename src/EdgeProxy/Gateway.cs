@@ -3,6 +3,7 @@ using EdgeProxy.Cli;
 using EdgeProxy.Configuration;
 using EdgeProxy.Errors;
 using EdgeProxy.RateLimiting;
+using EdgeProxy.Resilience;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Yarp.ReverseProxy.Configuration;
@@ -47,7 +48,7 @@ internal sealed partial class Gateway : IAsyncDisposable
         services.AddRequestTimeouts();
         services.AddEdgeErrors();
         services.AddEdgeRateLimiting();
-        services.AddReverseProxy();
+        services.AddEdgeReverseProxy();
         builder.WebHost.UseEdgeListeners(revision.Edge);
 
         var traffic = builder.Build();

@@ -1,6 +1,7 @@
 using EdgeProxy.Clients;
 using EdgeProxy.Configuration;
 using EdgeProxy.Errors;
+using EdgeProxy.Resilience;
 
 namespace EdgeProxy;
 
@@ -20,6 +21,7 @@ internal static class Pipeline
         {
             proxy.UseSessionAffinity();              // before balancing: narrows the choice to the destination the client stuck to
             proxy.UseLoadBalancing();
+            proxy.UseMiddleware<ForwardMiddleware>(); // around the forward: keeps account of the time spent on destinations
             proxy.UsePassiveHealthChecks();          // around the forward that follows: judges its outcome
         }).WithRouteSettings(app.Services.GetRequiredService<Revisions>());
     }

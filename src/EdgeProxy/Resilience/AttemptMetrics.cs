@@ -1,0 +1,49 @@
+using System.Diagnostics.Metrics;
+
+namespace EdgeProxy.Resilience;
+
+/// <summary>Counts attempts at destinations, by cluster and outcome.</summary>
+internal sealed class AttemptMetrics
+{
+    /// <summary>Reason of the one automatic second attempt: the connection had gone stale in the pool.</summary>
+    public const string StaleConnection = "stale_connection";
+
+    private const string ClusterLabel = "cluster";
+
+    private static readonly InstrumentAdvice<double> Seconds = new()
+    {
+        HistogramBucketBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    };
+
+    private readonly Counter<long> _attempts;
+    private readonly Counter<long> _retries;
+    private readonly Histogram<double> _duration;
+
+    public AttemptMetrics(IMeterFactory meters)
+    {
+        var meter = meters.Create("EdgeProxy");
+        _attempts = meter.CreateCounter<long>("edgeproxy_attempts_total", description: "Attempts at destinations by outcome.");
+        _retries = meter.CreateCounter<long>("edgeproxy_retries_total", description: "Attempts beyond a request's first, by reason.");
+        _duration = meter.CreateHistogram(
+            "edgeproxy_upstream_duration_seconds", "s", "One attempt, up to the head of the answer or the failure.", null, Seconds);
+    }
+
+    /// <summary>Makes a cluster's series appear before its first request.</summary>
+    public void Announce(string cluster)
+    {
+        foreach (var outcome in AttemptOutcome.All)
+        {
+            _attempts.Add(0, new(ClusterLabel, cluster), new("outcome", outcome));
+        }
+
+        _retries.Add(0, new(ClusterLabel, cluster), new("reason", StaleConnection));
+    }
+
+    public void Attempted(string cluster, string outcome, TimeSpan duration)
+    {
+        _attempts.Add(1, new(ClusterLabel, cluster), new("outcome", outcome));
+        _duration.Record(duration.TotalSeconds, new KeyValuePair<string, object?>(ClusterLabel, cluster));
+    }
+
+    public void Retried(string cluster, string reason) => _retries.Add(1, new(ClusterLabel, cluster), new("reason", reason));
+}

@@ -1,0 +1,84 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace EdgeProxy.Resilience;
+
+/// <summary>How an attempt at a destination ended. The closed label set of `edgeproxy_attempts_total`.</summary>
+internal static class AttemptOutcome
+{
+    /// <summary>Answered with a status below 500.</summary>
+    public const string Ok = "ok";
+
+    /// <summary>Answered with a status of 500 or more.</summary>
+    public const string ServerError = "server_error";
+
+    /// <summary>The destination's name was not resolved.</summary>
+    public const string Dns = "dns";
+
+    /// <summary>Nobody listens at the destination's address.</summary>
+    public const string Refused = "refused";
+
+    /// <summary>No connection within the connect timeout.</summary>
+    public const string ConnectTimeout = "connect_timeout";
+
+    /// <summary>No connection for another reason, such as no route to the host.</summary>
+    public const string ConnectFailed = "connect_failed";
+
+    public const string Tls = "tls";
+
+    /// <summary>Closed or reset before the answer's head was complete.</summary>
+    public const string Closed = "closed";
+
+    /// <summary>Answered something that is not HTTP, or against its rules.</summary>
+    public const string Protocol = "protocol_error";
+
+    /// <summary>No answer within the time that route and cluster allow.</summary>
+    public const string Timeout = "timeout";
+
+    /// <summary>The client went away first.</summary>
+    public const string Canceled = "canceled";
+
+    /// <summary>The client's request broke off or was not sendable.</summary>
+    public const string Failed = "failed";
+
+    public static IReadOnlyList<string> All { get; } =
+    [
+        Ok, ServerError, Dns, Refused, ConnectTimeout, ConnectFailed, Tls, Closed, Protocol, Timeout, Canceled, Failed,
+    ];
+
+    public static string Of(HttpStatusCode status) => (int)status < 500 ? Ok : ServerError;
+
+    /// <param name="clientIsGone">The client has given the request up.</param>
+    /// <param name="isGivenUp">The attempt's cancellation is signalled, for whatever reason.</param>
+    public static string Of(Exception exception, bool clientIsGone, bool isGivenUp) => exception switch
+    {
+        _ when clientIsGone => Canceled,
+        OperationCanceledException => isGivenUp ? Timeout : ConnectTimeout,
+        _ when FindClosed(exception) is not null => Closed,
+        HttpRequestException request => Of(request),
+        _ => Failed,
+    };
+
+    /// <summary>The early end of the connection that lies at the root of a failure; null when it has another root.</summary>
+    public static UpstreamClosedException? FindClosed(Exception? exception)
+    {
+        while (exception is not null and not UpstreamClosedException)
+        {
+            exception = exception.InnerException;
+        }
+
+        return (UpstreamClosedException?)exception;
+    }
+
+    private static string Of(HttpRequestException exception) => exception.HttpRequestError switch
+    {
+        HttpRequestError.NameResolutionError => Dns,
+        HttpRequestError.ConnectionError => exception.InnerException is SocketException { SocketErrorCode: SocketError.ConnectionRefused }
+            ? Refused
+            : ConnectFailed,
+        HttpRequestError.SecureConnectionError => Tls,
+        HttpRequestError.ResponseEnded => Closed,
+        HttpRequestError.InvalidResponse or HttpRequestError.HttpProtocolError or HttpRequestError.ConfigurationLimitExceeded => Protocol,
+        _ => exception.InnerException is IOException { InnerException: SocketException } ? Closed : Failed,
+    };
+}

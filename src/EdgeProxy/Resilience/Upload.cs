@@ -1,0 +1,127 @@
+namespace EdgeProxy.Resilience;
+
+/// <summary>
+/// A request's body on its way to a destination. When the answer comes before the body is through, the upload ends: whoever copies
+/// reads no more from the client but, for the sake of the length that was promised, zeros, and the connection drops those.
+/// So the answer is passed on while the client still sends, and the copy ends as if all had gone well.
+/// </summary>
+internal sealed class Upload : Stream
+{
+    private static readonly AsyncLocal<Upload?> Ambient = new();
+
+    private readonly Stream _body;
+    private readonly CancellationTokenSource _ended;
+    private readonly TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private long _remaining;
+    private volatile bool _endedEarly;
+    private volatile bool _complete;
+
+    /// <param name="length">Promised bytes; -1 when the body is chunked.</param>
+    private Upload(Stream body, long length, CancellationToken cancellation)
+    {
+        _body = body;
+        _remaining = length;
+        _ended = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        Ended = _ended.Token;
+    }
+
+    /// <summary>The upload that the current flow of execution sends; null when its request has no body.</summary>
+    public static Upload? Current => Ambient.Value;
+
+    /// <summary>Signalled when the upload ends early or the request is given up.</summary>
+    public CancellationToken Ended { get; }
+
+    public bool EndedEarly => _endedEarly;
+
+    /// <summary>The whole body has been read and handed to the connection.</summary>
+    public bool IsComplete => _complete;
+
+    /// <summary>Completes when the answer's head, or its absence, is known.</summary>
+    public Task Settled => _settled.Task;
+
+    /// <summary>Puts an upload between the client's body and who copies it, and makes it current for this flow.</summary>
+    public static void Begin(HttpContext context, CancellationToken cancellation)
+    {
+        if (context.Request.Body is not Upload upload)
+        {
+            upload = new Upload(context.Request.Body, context.Request.ContentLength ?? -1, cancellation);
+            context.Request.Body = upload;
+        }
+
+        Ambient.Value = upload;
+    }
+
+    /// <summary>The answer is here and asks for no more of the body.</summary>
+    public void EndEarly()
+    {
+        _endedEarly = true;
+        _settled.TrySetResult();
+        _ended.Cancel();
+    }
+
+    /// <summary>Completes <see cref="Settled"/>, unless the connection is <paramref name="awaiting"/> the head still.</summary>
+    public void SettleUnless(bool awaiting)
+    {
+        if (!awaiting)
+        {
+            _settled.TrySetResult();
+        }
+    }
+
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        if (_endedEarly)
+        {
+            return Pad(buffer.Span);
+        }
+
+        try
+        {
+            var read = await _body.ReadAsync(buffer, Ended);
+            _remaining -= _remaining > 0 ? read : 0;
+            _complete = read == 0 && buffer.Length > 0;
+            return read;
+        }
+        catch (OperationCanceledException) when (_endedEarly)
+        {
+            return Pad(buffer.Span);
+        }
+    }
+
+    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    private int Pad(Span<byte> buffer)
+    {
+        var count = (int)Math.Min(buffer.Length, Math.Max(0, _remaining));
+        buffer[..count].Clear();
+        _remaining -= count;
+        return count;
+    }
+
+    public override bool CanRead => true;
+
+    public override bool CanSeek => false;
+
+    public override bool CanWrite => false;
+
+    public override long Length => throw new NotSupportedException();
+
+    public override long Position
+    {
+        get => throw new NotSupportedException();
+        set => throw new NotSupportedException();
+    }
+
+    public override void Flush()
+    {
+    }
+
+    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+}

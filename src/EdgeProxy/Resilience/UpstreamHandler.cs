@@ -1,0 +1,74 @@
+using EdgeProxy.Yarp;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace EdgeProxy.Resilience;
+
+/// <summary>
+/// Sends the requests of one cluster, under YARP's forwarder: here an attempt begins, ends and is counted, and nothing below
+/// sends a request twice. The one attempt that is made again: an idempotent request without a body, on a pooled connection that
+/// turns out to be closed.
+/// </summary>
+internal sealed class UpstreamHandler(string cluster, UpstreamPools pools, AttemptMetrics metrics, TimeProvider time) : HttpMessageHandler
+{
+    protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+        request.Client() is { } client
+            ? SendAsync(request, client, cancellationToken)
+            : pools.Probes.SendAsync(request, cancellationToken);
+
+    private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, HttpContext client, CancellationToken cancellation)
+    {
+        var hasBody = client.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody ?? true;
+        if (hasBody)
+        {
+            Upload.Begin(client, cancellation);
+        }
+
+        try
+        {
+            return await AttemptAsync(pools.Pooled, request, client, cancellation);
+        }
+        catch (HttpRequestException exception) when (!hasBody && IsIdempotent(request.Method) && IsStale(exception))
+        {
+            metrics.Retried(cluster, AttemptMetrics.StaleConnection);
+            return await AttemptAsync(pools.Fresh, request, client, cancellation);
+        }
+    }
+
+    private async Task<HttpResponseMessage> AttemptAsync(
+        HttpMessageInvoker pool, HttpRequestMessage request, HttpContext client, CancellationToken cancellation)
+    {
+        var edge = client.Edge();
+        var started = time.GetTimestamp();
+        var outcome = AttemptOutcome.Failed;
+        try
+        {
+            var answer = await pool.SendAsync(request, cancellation);
+            outcome = AttemptOutcome.Of(answer.StatusCode);
+            ResponseFields.Clean(answer, edge.Revision.Edge.Name);
+            return answer;
+        }
+        catch (Exception exception)
+        {
+            outcome = AttemptOutcome.Of(exception, client.RequestAborted.IsCancellationRequested, cancellation.IsCancellationRequested);
+            throw;
+        }
+        finally
+        {
+            edge.AnsweredAt = time.GetTimestamp();
+            edge.UpstreamTicks += edge.AnsweredAt - started;
+            metrics.Attempted(cluster, outcome, time.GetElapsedTime(started, edge.AnsweredAt));
+        }
+    }
+
+    private static bool IsStale(HttpRequestException exception) => AttemptOutcome.FindClosed(exception) is { Reused: true };
+
+    private static bool IsIdempotent(HttpMethod method) =>
+        method == HttpMethod.Get || method == HttpMethod.Head || method == HttpMethod.Options
+        || method == HttpMethod.Put || method == HttpMethod.Delete;
+
+    protected override void Dispose(bool disposing)
+    {
+        pools.Dispose();
+        base.Dispose(disposing);
+    }
+}

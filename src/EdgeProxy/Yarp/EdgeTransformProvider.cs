@@ -1,0 +1,30 @@
+using Yarp.ReverseProxy.Transforms;
+using Yarp.ReverseProxy.Transforms.Builder;
+
+namespace EdgeProxy.Yarp;
+
+/// <summary>Puts the edge's own transforms around those of each route.</summary>
+internal sealed class EdgeTransformProvider : ITransformProvider
+{
+    public void ValidateRoute(TransformRouteValidationContext context)
+    {
+    }
+
+    public void ValidateCluster(TransformClusterValidationContext context)
+    {
+    }
+
+    public void Apply(TransformBuilderContext context)
+    {
+        // False already: the route has X-Forwarded transforms of its own, or none by choice.
+        var forwarded = context.UseDefaultForwarders ?? true;
+        context.UseDefaultForwarders = false;
+        context.RequestTransforms.Insert(0, new RequestFieldsTransform(forwarded));
+
+        if (!context.RequestTransforms.Any(transform => transform is PathStringTransform or PathRouteValuesTransform))
+        {
+            var queryChanges = context.RequestTransforms.Any(t => t is QueryParameterTransform or QueryParameterRemoveTransform);
+            context.RequestTransforms.Add(new TargetTransform(queryChanges));
+        }
+    }
+}

@@ -1,0 +1,61 @@
+using System.Net.Http.Headers;
+
+namespace EdgeProxy.Yarp;
+
+/// <summary>Fields of an answer that end at the edge: what `Connection` nominates, and what only the edge may say.</summary>
+internal static class ResponseFields
+{
+    private const string ProxyStatus = "Proxy-Status";
+
+    /// <param name="answer">The destination's answer, before YARP copies it.</param>
+    /// <param name="edgeName">Name of this edge in `Proxy-Status`.</param>
+    public static void Clean(HttpResponseMessage answer, string edgeName)
+    {
+        var fields = answer.Headers;
+        fields.Remove(RequestIds.Header);
+        if (fields.NonValidated.TryGetValues("Connection", out var connection))
+        {
+            RemoveNominated(answer, connection);
+        }
+
+        if (fields.NonValidated.TryGetValues(ProxyStatus, out var status) && Names(status, edgeName))
+        {
+            fields.Remove(ProxyStatus);
+        }
+    }
+
+    private static void RemoveNominated(HttpResponseMessage answer, HeaderStringValues connection)
+    {
+        foreach (var line in connection)
+        {
+            foreach (var name in ConnectionOptions.In(line))
+            {
+                // Framing is settled by now, and an upgrade is YARP's to pass on.
+                if (!name.Equals("Upgrade", StringComparison.OrdinalIgnoreCase)
+                    && !name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase)
+                    && !name.Equals("Transfer-Encoding", StringComparison.OrdinalIgnoreCase)
+                    && !answer.Headers.Remove(name))
+                {
+                    answer.Content.Headers.Remove(name);
+                }
+            }
+        }
+    }
+
+    /// <summary>Whether one of the members of the list speaks in the name of this edge.</summary>
+    private static bool Names(HeaderStringValues status, string edgeName)
+    {
+        foreach (var line in status)
+        {
+            foreach (var member in line.Split(',', StringSplitOptions.TrimEntries))
+            {
+                if (member.Split(';')[0].Trim().Trim('"').Equals(edgeName, StringComparison.OrdinalIgnoreCase))
+                {
+                    return true;
+                }
+            }
+        }
+
+        return false;
+    }
+}
