@@ -1,3 +1,4 @@
+global using EdgeProxy.Documents;
 global using Microsoft.AspNetCore.Builder;
 global using Microsoft.AspNetCore.Hosting;
 global using Microsoft.AspNetCore.Http;

@@ -1,4 +1,4 @@
-namespace EdgeProxy.Configuration;
+namespace EdgeProxy.Documents;
 
 /// <summary>Something wrong with the configuration, and where.</summary>
 /// <param name="Code">Stable name of the kind of fault, such as `unknown_key`.</param>

@@ -1,0 +1,65 @@
+using System.Collections.Frozen;
+
+namespace EdgeProxy.Clients;
+
+/// <summary>The `Clients` section: its keys, how they become a <see cref="ClientDirectory"/>, and what else must hold.</summary>
+internal static class ClientSection
+{
+    private static readonly ObjectShape ApiKeyEntry = new(
+        new Key("Sha256", new TextShape { Pattern = "^[0-9a-fA-F]{64}$", Meaning = "the SHA-256 of a key, 64 hex digits" },
+            "SHA-256 of the key in hex, as `edgeproxy hash-key` prints it.")
+        { Required = true },
+        new Key("Plan", new TextShape { Pattern = "^[^\\u0000-\\u001f]{1,128}$", Meaning = "the name of a plan" },
+            "The client's tier; a policy that does not name it gives its own limits.")
+        { Default = "default" });
+
+    private static readonly ObjectShape ApiKey = new(
+        new Key("Header", new TextShape { Pattern = "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$", Meaning = "a field name" },
+            "Request field that carries the key.")
+        { Default = "X-Api-Key" },
+        new Key("Forward", new SwitchShape(),
+            "Leave a recognised key on the request toward the destination.")
+        { Default = "false" },
+        new Key("Keys", new MapShape(ApiKeyEntry, "client"), "Clients by id, each with its key."));
+
+    public static ObjectShape Shape { get; } = new(
+        new Key("ApiKey", ApiKey, "Clients that are known by a key."),
+        new Key("AnonymousIpv6Prefix", new NumberShape(32, 128),
+            "Bits of an IPv6 address that make one anonymous client; its plan is `anonymous`.")
+        { Default = "64" });
+
+    public static ClientDirectory Bind(Section clients)
+    {
+        var apiKey = clients.Object("ApiKey");
+        var keys = new Dictionary<string, Client>();
+        foreach (var entry in apiKey.Entries("Keys"))
+        {
+            if (entry.Section.Text("Sha256") is { } hash)
+            {
+                keys.TryAdd(hash.ToLowerInvariant(), new Client(entry.Id, entry.Section.Text("Plan")!, IsAnonymous: false));
+            }
+        }
+
+        return new ClientDirectory
+        {
+            ApiKeyHeader = apiKey.Exists ? apiKey.Text("Header") : null,
+            Keys = keys.ToFrozenDictionary(),
+            ForwardKey = apiKey.Switch("Forward"),
+            AnonymousIpv6Prefix = (int)clients.Number("AnonymousIpv6Prefix"),
+        };
+    }
+
+    /// <summary>One key belongs to one client.</summary>
+    public static void Check(Section clients, FaultList faults)
+    {
+        var owners = new Dictionary<string, Member>(StringComparer.OrdinalIgnoreCase);
+        foreach (var (member, section) in clients.Object("ApiKey").Entries("Keys"))
+        {
+            if (section.Find("Sha256") is ScalarNode hash && !owners.TryAdd(hash.Text, member))
+            {
+                var owner = owners[hash.Text];
+                faults.Error(FaultCodes.DuplicateValue, hash, $"client \"{owner.Name}\" at {owner.Place} has the same key");
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+using System.Collections.Frozen;
+using System.Collections.Immutable;
+using EdgeProxy.Clients;
+using EdgeProxy.RateLimiting;
+using Yarp.ReverseProxy.Configuration;
+
+namespace EdgeProxy.Configuration;
+
+/// <summary>
+/// A configuration that has been read and is being checked: values beside the document they come from. Faulty values
+/// stand at their defaults, so that one fault does not hide another.
+/// </summary>
+internal sealed class Draft
+{
+    public required Section Root { get; init; }
+
+    /// <summary>Every file could be read; otherwise something missing may stand in a file that could not.</summary>
+    public required bool IsComplete { get; init; }
+
+    public required EdgeOptions Edge { get; init; }
+
+    public required ImmutableArray<PolicyDraft> Policies { get; init; }
+
+    public required ImmutableArray<RouteDraft> Routes { get; init; }
+
+    public required ImmutableArray<ClusterDraft> Clusters { get; init; }
+
+    public static Draft Bind(Section root, bool isComplete)
+    {
+        var proxy = root.Object("ReverseProxy");
+        return new Draft
+        {
+            Root = root,
+            IsComplete = isComplete,
+            Edge = EdgeSection.Bind(root.Object("Edge")),
+            Policies = [.. root.Entries("RateLimits").Select(e => new PolicyDraft(e, RateLimitSection.Bind(e)))],
+            Routes = [.. proxy.Entries("Routes").Select(e => new RouteDraft(e, RouteSection.Bind(e)))],
+            Clusters = [.. proxy.Entries("Clusters").Select(e => new ClusterDraft(e, ClusterSection.Bind(e)))],
+        };
+    }
+
+    /// <summary>The revision of a draft without faults.</summary>
+    public Revision ToRevision(IReadOnlyList<SourceFile> files, TimeProvider time)
+    {
+        var policies = Policies.ToFrozenDictionary(p => p.Policy.Name, StringComparer.OrdinalIgnoreCase);
+        var clusters = Clusters.ToFrozenDictionary(c => c.Config.ClusterId, StringComparer.OrdinalIgnoreCase);
+        var routes = Routes.Select(route => route.ToSettings(policies, clusters)).ToList();
+        return new Revision
+        {
+            Hash = ConfigurationFiles.Hash(files),
+            LoadedAt = time.GetUtcNow(),
+            Files = [.. files.Select(f => f.Name)],
+            Edge = Edge,
+            Clients = ClientSection.Bind(Root.Object("Clients")),
+            Policies = Policies.ToFrozenDictionary(p => p.Policy.Name, p => p.Policy, StringComparer.OrdinalIgnoreCase),
+            Routes = routes.ToFrozenDictionary(r => r.RouteId, StringComparer.OrdinalIgnoreCase),
+            Clusters = Clusters.ToFrozenDictionary(
+                c => c.Config.ClusterId, c => new ClusterSettings { ClusterId = c.Config.ClusterId }, StringComparer.OrdinalIgnoreCase),
+            ProxyRoutes = [.. Routes.Zip(routes, (route, settings) => route.ToProxy(settings, policies))],
+            ProxyClusters = [.. Clusters.Select(c => c.Config)],
+        };
+    }
+}
+
+internal sealed record PolicyDraft(Entry Entry, RateLimitPolicy Policy)
+{
+    /// <summary>Stands for the policy in the digests of the routes that use it.</summary>
+    public string Digest { get; } = SettingsDigest.Of(Entry.Section.Node!);
+}
+
+internal sealed record ClusterDraft(Entry Entry, ClusterConfig Config);
+
+internal sealed record RouteDraft(Entry Entry, RouteConfig Config)
+{
+    /// <summary>Keys of ours, and of YARP's those that its comparison of two routes leaves out.</summary>
+    private static readonly string[] DigestKeys = ["RateLimiterPolicy", "RateLimits", "RequireClient", "Owner", "MaxRequestBodySize"];
+
+    /// <summary>The values that name a rate limit, whichever key they stand under. `Default` and `Disable` name none.</summary>
+    public IEnumerable<ScalarNode> PolicyNames => Entry.Section.Find("RateLimiterPolicy") is ScalarNode single
+        ? IsReserved(single.Text) ? [] : [single]
+        : Entry.Section.Scalars("RateLimits");
+
+    public static bool IsReserved(string policy) =>
+        policy.Equals("Default", StringComparison.OrdinalIgnoreCase) || policy.Equals("Disable", StringComparison.OrdinalIgnoreCase);
+
+    public RouteSettings ToSettings(
+        FrozenDictionary<string, PolicyDraft> policies, FrozenDictionary<string, ClusterDraft> clusters) => new()
+        {
+            RouteId = Entry.Id,
+            ClusterId = clusters[Config.ClusterId!].Config.ClusterId,
+            RateLimits = [.. PolicyNames.Select(name => policies[name.Text].Policy)],
+            RequireClient = Entry.Section.Switch("RequireClient"),
+            Owner = Entry.Section.Text("Owner"),
+        };
+
+    /// <summary>
+    /// What YARP gets. It rebuilds a route's endpoint, on which our settings travel, only when its own settings differ:
+    /// so a digest of ours travels as metadata.
+    /// </summary>
+    public RouteConfig ToProxy(RouteSettings settings, FrozenDictionary<string, PolicyDraft> policies)
+    {
+        var section = Entry.Section;
+        var own = DigestKeys.Select(section.Find).OfType<Node>().ToList();
+        if (own.Count == 0)
+        {
+            return Config with { ClusterId = settings.ClusterId };
+        }
+
+        var metadata = new Dictionary<string, string>(Config.Metadata ?? new Dictionary<string, string>(), StringComparer.OrdinalIgnoreCase)
+        {
+            [SettingsDigest.MetadataKey] = SettingsDigest.Of(own, PolicyNames.Select(name => policies[name.Text].Digest)),
+        };
+        return Config with { ClusterId = settings.ClusterId, Metadata = metadata };
+    }
+}

@@ -1,0 +1,123 @@
+using System.Collections.Immutable;
+using System.Net;
+
+namespace EdgeProxy.Configuration;
+
+/// <summary>The `Edge` section: its keys, and how they become <see cref="EdgeOptions"/>.</summary>
+internal static class EdgeSection
+{
+    private static readonly TextShape Path = new() { Meaning = "a path, relative to the configuration's folder" };
+
+    private static readonly ObjectShape Certificate = new(
+        new Key("Path", Path, "PEM file with the certificate and the chain behind it.") { Required = true },
+        new Key("KeyPath", Path, "PEM file with the private key; the certificate's own file when absent."));
+
+    private static readonly ObjectShape Listener = new(
+        new Key("Url", new TextShape { Meaning = "scheme, address and port" },
+            "Such as `https://0.0.0.0:8443`; the address is an IP address, `localhost` or `*`. Port 0 takes a free one.")
+        { Required = true },
+        new Key("Protocols", TextShape.OneOf<ListenerProtocols>(), "HTTP versions to speak.")
+        { Default = nameof(ListenerProtocols.Http1AndHttp2) },
+        new Key("Certificates", new ListShape(Certificate, 0, 1000),
+            "For https: chosen by the name that the client asks for; the first one answers when none fits."));
+
+    private static readonly ObjectShape Admin = new(
+        new Key("Listen", new TextShape { Meaning = "an http address and port" },
+            "Address of the admin listener. One that is not loopback wants a token.")
+        { Default = "http://127.0.0.1:9901" },
+        new Key("Token", new TextShape(), "Bearer token that all but `/livez`, `/readyz` and `/metrics` ask for. Empty: none.")
+        { Default = "" });
+
+    private static readonly ObjectShape Store = new(
+        new Key("Redis", new TextShape { Meaning = "a StackExchange.Redis connection string" },
+            "Where buckets are kept. Absent or empty: in this process's memory, for one node."));
+
+    private static readonly ObjectShape Errors = new(
+        new Key("TypeBase", new TextShape { Meaning = "the beginning of a URI" },
+            "What the `type` of an error begins with; the error's code follows.")
+        { Default = "urn:edgeproxy:error:" });
+
+    private static readonly ObjectShape Requests = new(
+        new Key("HeaderBytes", new NumberShape(1024, 1_048_576), "All field names and values together, in bytes. More is 431.")
+        { Default = "32768" },
+        new Key("HeaderCount", new NumberShape(10, 1000), "Number of fields. More is 431.") { Default = "100" },
+        new Key("TargetBytes", new NumberShape(256, 65_536), "Path and query as received, in bytes. More is 414.")
+        { Default = "8192" },
+        new Key("BodyBytes", new NumberShape(0, 1L << 53),
+            "Request body, in bytes. More is 413. Not for gRPC and upgraded connections; a route's MaxRequestBodySize overrides it.")
+        { Default = "30000000" });
+
+    private static readonly ObjectShape Shutdown = new(
+        new Key("DrainTimeout", new DurationShape(TimeSpan.Zero, TimeSpan.FromHours(1)),
+            "How long requests under way may take to finish after SIGTERM.")
+        { Default = "30s" });
+
+    public static ObjectShape Shape { get; } = new(
+        new Key("Name", new TextShape { Pattern = "^[A-Za-z][A-Za-z0-9!#$%&'*+.^_`|~-]{0,63}$", Meaning = "a token of at most 64 letters" },
+            "Name of this edge in `Proxy-Status` and logs. Applies at the next start.")
+        { Default = "edgeproxy" },
+        new Key("Listen", new ListShape(new ShorthandShape(Listener, "Url"), 1, 100),
+            "Addresses that take traffic. Applies at the next start.")
+        { Default = "[ \"http://0.0.0.0:8080\" ]" },
+        new Key("Admin", Admin, "The admin listener. Applies at the next start."),
+        new Key("Store", Store, "Where buckets are kept. Applies at the next start."),
+        new Key("TrustedProxies", new ListShape(new TextShape { Meaning = "an address or a network such as 10.0.0.0/8" }, 0, 1000),
+            "Peers whose `X-Forwarded-*` and `X-Request-Id` are believed. None by default."),
+        new Key("Errors", Errors, "The shape of error answers."),
+        new Key("Requests", Requests, "How large a request may be. Applies at the next start."),
+        new Key("Shutdown", Shutdown, "How the edge ends."));
+
+    public static EdgeOptions Bind(Section edge)
+    {
+        var listen = edge.Items("Listen").Select(BindListener).ToImmutableArray();
+        var admin = edge.Object("Admin");
+        var requests = edge.Object("Requests");
+        var redis = edge.Object("Store").Text("Redis");
+        return new EdgeOptions
+        {
+            Name = edge.Text("Name")!,
+            Listen = listen.Length > 0 ? listen : new EdgeOptions().Listen,
+            Admin = new AdminOptions { Listen = admin.Text("Listen")!, Token = admin.Text("Token")! },
+            Store = new StoreOptions { Redis = string.IsNullOrWhiteSpace(redis) ? null : redis },
+            TrustedProxies = [.. edge.Texts("TrustedProxies").Select(NetworkOf).OfType<IPNetwork>()],
+            Errors = new ErrorOptions { TypeBase = edge.Object("Errors").Text("TypeBase")! },
+            Requests = new RequestOptions
+            {
+                HeaderBytes = (int)requests.Number("HeaderBytes"),
+                HeaderCount = (int)requests.Number("HeaderCount"),
+                TargetBytes = (int)requests.Number("TargetBytes"),
+                BodyBytes = requests.Number("BodyBytes"),
+            },
+            Shutdown = new ShutdownOptions { DrainTimeout = edge.Object("Shutdown").Duration("DrainTimeout") },
+        };
+    }
+
+    /// <summary>A network, or one address as a network of its own; null when the text is neither.</summary>
+    public static IPNetwork? NetworkOf(string text)
+    {
+        if (IPNetwork.TryParse(text, out var network))
+        {
+            return network;
+        }
+
+        return IPAddress.TryParse(text, out var address) ? new IPNetwork(address, address.GetAddressBytes().Length * 8) : null;
+    }
+
+    private static ListenerOptions BindListener(Section listener) => new()
+    {
+        Url = listener.Text("Url") ?? "",
+        Protocols = listener.Choice<ListenerProtocols>("Protocols"),
+        Certificates = [.. listener.Items("Certificates").Select(BindCertificate)],
+    };
+
+    private static CertificateOptions BindCertificate(Section certificate)
+    {
+        var path = PathOf(certificate, "Path") ?? "";
+        return new CertificateOptions(path, PathOf(certificate, "KeyPath") ?? path);
+    }
+
+    /// <summary>Relative paths count from the folder of the file that names them.</summary>
+    private static string? PathOf(Section section, string key) => section.Find(key) is ScalarNode { Text: var path } node
+        ? System.IO.Path.Combine(System.IO.Path.GetDirectoryName(node.Place.File) ?? "", path)
+        : null;
+}

@@ -1,0 +1,73 @@
+namespace EdgeProxy.Configuration;
+
+/// <summary>Names that refer to something refer to something that exists, and what exists is referred to.</summary>
+internal static class ReferenceChecks
+{
+    public static void Check(Draft draft, FaultList faults)
+    {
+        // What seems to be missing may stand in the file that could not be read.
+        if (!draft.IsComplete)
+        {
+            return;
+        }
+
+        if (draft.Root.Object("ReverseProxy").Find("Routes") is not ObjectNode { Members.Count: > 0 })
+        {
+            var place = draft.Root.Object("ReverseProxy").Node ?? draft.Root.Node!;
+            faults.Error(FaultCodes.NoRoutes, place.Place, "$.ReverseProxy.Routes", "there is no route");
+        }
+
+        CheckClusters(draft, faults);
+        CheckPolicies(draft, faults);
+    }
+
+    private static void CheckClusters(Draft draft, FaultList faults)
+    {
+        var clusters = draft.Root.Object("ReverseProxy").Find("Clusters") as ObjectNode;
+        var used = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
+        foreach (var route in draft.Routes)
+        {
+            if (route.Entry.Section.Find("ClusterId") is not ScalarNode id)
+            {
+                continue;
+            }
+
+            used.Add(id.Text);
+            if (!Exists(clusters, id))
+            {
+                faults.Error(FaultCodes.UnknownCluster, id, $"there is no cluster {id.Shown}", Suggest(clusters, id));
+            }
+        }
+
+        foreach (var cluster in draft.Clusters.Where(c => !used.Contains(c.Entry.Id)))
+        {
+            var member = cluster.Entry.Member;
+            faults.Warn(FaultCodes.UnusedCluster, member.Place, member.Value.Path, $"no route uses the cluster \"{member.Name}\"");
+        }
+    }
+
+    private static void CheckPolicies(Draft draft, FaultList faults)
+    {
+        var policies = draft.Root.Find("RateLimits") as ObjectNode;
+        var used = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
+        foreach (var name in draft.Routes.SelectMany(route => route.PolicyNames))
+        {
+            used.Add(name.Text);
+            if (!Exists(policies, name))
+            {
+                faults.Error(FaultCodes.UnknownRateLimit, name, $"there is no rate limit {name.Shown}", Suggest(policies, name));
+            }
+        }
+
+        foreach (var policy in draft.Policies.Where(p => !used.Contains(p.Entry.Id)))
+        {
+            var member = policy.Entry.Member;
+            faults.Warn(FaultCodes.UnusedRateLimit, member.Place, member.Value.Path, $"no route uses the rate limit \"{member.Name}\"");
+        }
+    }
+
+    private static bool Exists(ObjectNode? map, ScalarNode name) => map?.Find(name.Text) is not null;
+
+    private static string? Suggest(ObjectNode? map, ScalarNode name) =>
+        map is null || name.IsExpanded ? null : Nearest.To(name.Text, map.Members.Select(m => m.Name));
+}

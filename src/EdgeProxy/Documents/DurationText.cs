@@ -1,0 +1,65 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+
+namespace EdgeProxy.Documents;
+
+/// <summary>
+/// Durations as a configuration writes them: `250ms`, `5s`, `2m`, `1h`, `1d` in whole numbers, or `[d.]hh:mm:ss[.fffffff]`.
+/// A bare number is no duration: YARP would read "5" as five days.
+/// </summary>
+internal static partial class DurationText
+{
+    /// <summary>The same grammar for the JSON Schema.</summary>
+    public const string Pattern = @"^-?([0-9]+(ms|s|m|h|d)|([0-9]+\.)?[0-9]{1,2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,7})?)$";
+
+    public static bool TryParse(string text, out TimeSpan value)
+    {
+        value = default;
+        if (text.EndsWith('\n') || !Grammar().IsMatch(text))
+        {
+            return false;
+        }
+
+        if (text.Contains(':', StringComparison.Ordinal))
+        {
+            return TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out value);
+        }
+
+        var unit = text.EndsWith("ms", StringComparison.Ordinal) ? "ms" : text[^1..];
+        return long.TryParse(text.AsSpan(0, text.Length - unit.Length), CultureInfo.InvariantCulture, out var count)
+            && TryScale(count, TicksOf(unit), out value);
+    }
+
+    /// <summary>The shortest way to write a duration.</summary>
+    public static string Format(TimeSpan value)
+    {
+        foreach (var unit in (ReadOnlySpan<string>)["d", "h", "m", "s", "ms"])
+        {
+            if (value.Ticks % TicksOf(unit) == 0 && (value.Ticks != 0 || unit == "s"))
+            {
+                return (value.Ticks / TicksOf(unit)).ToString(CultureInfo.InvariantCulture) + unit;
+            }
+        }
+
+        return value.ToString("c", CultureInfo.InvariantCulture);
+    }
+
+    private static bool TryScale(long count, long ticks, out TimeSpan value)
+    {
+        var fits = Math.Abs((decimal)count * ticks) < long.MaxValue;
+        value = fits ? TimeSpan.FromTicks(count * ticks) : default;
+        return fits;
+    }
+
+    private static long TicksOf(string unit) => unit switch
+    {
+        "ms" => TimeSpan.TicksPerMillisecond,
+        "s" => TimeSpan.TicksPerSecond,
+        "m" => TimeSpan.TicksPerMinute,
+        "h" => TimeSpan.TicksPerHour,
+        _ => TimeSpan.TicksPerDay,
+    };
+
+    [GeneratedRegex(Pattern, RegexOptions.CultureInvariant)]
+    private static partial Regex Grammar();
+}

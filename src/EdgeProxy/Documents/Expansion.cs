@@ -1,0 +1,117 @@
+using System.Text;
+
+namespace EdgeProxy.Documents;
+
+/// <summary>
+/// Replaces `${NAME}` and `${NAME:-default}` in text values by what the environment says; `$${` is a literal `${`.
+/// A variable that is set but empty counts as missing where there is a default, as in a shell.
+/// </summary>
+internal sealed class Expansion(Func<string, string?> environment, FaultList faults)
+{
+    public void Expand(Node node)
+    {
+        switch (node)
+        {
+            case ObjectNode keys:
+                foreach (var member in keys.Members)
+                {
+                    Expand(member.Value);
+                }
+
+                break;
+            case ListNode list:
+                foreach (var item in list.Items)
+                {
+                    Expand(item);
+                }
+
+                break;
+            case ScalarNode { Scalar: ScalarKind.Text } text when text.Written.Contains("${", StringComparison.Ordinal):
+                ExpandText(text);
+                break;
+        }
+    }
+
+    private void ExpandText(ScalarNode node)
+    {
+        var written = node.Written;
+        var expanded = new StringBuilder(written.Length);
+        var fromEnvironment = false;
+        var position = 0;
+        while (written.IndexOf("${", position, StringComparison.Ordinal) is var start and >= 0)
+        {
+            if (start > 0 && written[start - 1] == '$' && start - 1 >= position)
+            {
+                expanded.Append(written, position, start - 1 - position).Append("${");
+                position = start + 2;
+                continue;
+            }
+
+            expanded.Append(written, position, start - position);
+            var end = written.IndexOf('}', start);
+            if (end < 0)
+            {
+                faults.Error(FaultCodes.InvalidExpansion, node, "\"${\" has no closing \"}\"; write \"$${\" for a literal \"${\"");
+                return;
+            }
+
+            if (!TryResolve(node, written.AsSpan(start + 2, end - start - 2), expanded))
+            {
+                return;
+            }
+
+            fromEnvironment = true;
+            position = end + 1;
+        }
+
+        node.Expand(expanded.Append(written, position, written.Length - position).ToString(), fromEnvironment);
+    }
+
+    private bool TryResolve(ScalarNode node, ReadOnlySpan<char> reference, StringBuilder expanded)
+    {
+        var split = reference.IndexOf(":-", StringComparison.Ordinal);
+        var name = (split < 0 ? reference : reference[..split]).ToString();
+        if (!IsName(name))
+        {
+            faults.Error(
+                FaultCodes.InvalidExpansion, node,
+                $"\"${{{name}}}\" does not name a variable: letters, digits and underscores, not beginning with a digit");
+            return false;
+        }
+
+        var value = environment(name);
+        if (split >= 0)
+        {
+            expanded.Append(string.IsNullOrEmpty(value) ? reference[(split + 2)..] : value);
+            return true;
+        }
+
+        if (value is null)
+        {
+            faults.Error(
+                FaultCodes.UnsetVariable, node, $"the environment has no variable {name} and no default is given (${{{name}:-default}})");
+            return false;
+        }
+
+        expanded.Append(value);
+        return true;
+    }
+
+    private static bool IsName(string name)
+    {
+        if (name.Length == 0 || char.IsAsciiDigit(name[0]))
+        {
+            return false;
+        }
+
+        foreach (var c in name)
+        {
+            if (!char.IsAsciiLetterOrDigit(c) && c != '_')
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+}

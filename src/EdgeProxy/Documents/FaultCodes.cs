@@ -1,0 +1,63 @@
+namespace EdgeProxy.Documents;
+
+/// <summary>Stable names of what can be wrong with a configuration. Never renamed; explained in docs/configuration.md.</summary>
+internal static class FaultCodes
+{
+    // Files
+    public const string Unreadable = "unreadable";
+    public const string NoFiles = "no_files";
+    public const string FileTooLarge = "file_too_large";
+    public const string EmptyFile = "empty_file";
+    public const string InvalidEncoding = "invalid_encoding";
+    public const string InvalidJson = "invalid_json";
+    public const string NotAnObject = "not_an_object";
+    public const string DuplicateKey = "duplicate_key";
+
+    // Variables
+    public const string UnsetVariable = "unset_variable";
+    public const string InvalidExpansion = "invalid_expansion";
+
+    // Keys and values
+    public const string UnknownKey = "unknown_key";
+    public const string MissingKey = "missing_key";
+    public const string ConflictingKeys = "conflicting_keys";
+    public const string WrongType = "wrong_type";
+    public const string OutOfRange = "out_of_range";
+    public const string UnknownValue = "unknown_value";
+    public const string InvalidValue = "invalid_value";
+    public const string InvalidId = "invalid_id";
+    public const string DuplicateValue = "duplicate_value";
+
+    // References and names
+    public const string UnknownCluster = "unknown_cluster";
+    public const string UnknownRateLimit = "unknown_rate_limit";
+    public const string UnknownPolicy = "unknown_policy";
+
+    // Edge
+    public const string InvalidListener = "invalid_listener";
+    public const string InvalidCertificate = "invalid_certificate";
+    public const string UnprotectedAdmin = "unprotected_admin";
+    public const string InvalidNetwork = "invalid_network";
+    public const string InvalidStore = "invalid_store";
+
+    // Routes and clusters
+    public const string NoRoutes = "no_routes";
+    public const string NoMatch = "no_match";
+    public const string InvalidPath = "invalid_path";
+    public const string InvalidHost = "invalid_host";
+    public const string InvalidTransform = "invalid_transform";
+    public const string AmbiguousRoutes = "ambiguous_routes";
+    public const string NoDestinations = "no_destinations";
+    public const string InvalidAddress = "invalid_address";
+    public const string RefusedByProxy = "refused_by_proxy";
+
+    // Limits
+    public const string DuplicateLimit = "duplicate_limit";
+    public const string PlansNeedClients = "plans_need_clients";
+
+    // Warnings
+    public const string UnusedCluster = "unused_cluster";
+    public const string UnusedRateLimit = "unused_rate_limit";
+    public const string TrustsEverybody = "trusts_everybody";
+    public const string UnverifiedUpstream = "unverified_upstream";
+}

@@ -1,0 +1,74 @@
+using System.Collections.Frozen;
+using System.Collections.Immutable;
+
+namespace EdgeProxy.RateLimiting;
+
+/// <summary>The `RateLimits` section: its keys, and how an entry becomes a <see cref="RateLimitPolicy"/>.</summary>
+internal static class RateLimitSection
+{
+    private const long TokensMax = 9_000_000_000;
+
+    private const string HeaderPrefix = "Header:";
+
+    private static readonly ObjectShape LimitShape = new(
+        new Key("Name", new TextShape { Pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", Meaning = "a name of letters and digits" },
+            "Name of the limit in `RateLimit` fields; unique over the policies of a route.")
+        { Required = true },
+        new Key("Capacity", new NumberShape(1, TokensMax), "Tokens that a full bucket holds: the burst.") { Required = true },
+        new Key("Refill", new NumberShape(1, TokensMax), "Tokens gained in each `Every`, continuously.") { Required = true },
+        new Key("Every", new DurationShape(TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(366)),
+            "Time in which `Refill` tokens come.")
+        { Required = true });
+
+    private static readonly ListShape Limits = new(LimitShape, 1, 4);
+
+    private static readonly ObjectShape Plan = new(
+        new Key("Limits", Limits, "Replace the policy's list whole for clients of this plan."),
+        new Key("Unlimited", new SwitchShape(), "Clients of this plan are not limited.") { Default = "false" });
+
+    private static readonly ObjectShape Policy = new(
+        new Key("Per", new TextShape
+        {
+            Pattern = "^([Cc][Ll][Ii][Ee][Nn][Tt]|[Ii][Pp]|[Rr][Oo][Uu][Tt][Ee]|[Gg][Ll][Oo][Bb][Aa][Ll]"
+                + "|[Hh][Ee][Aa][Dd][Ee][Rr]:[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128})$",
+            Meaning = "Client, Ip, Route, Global or Header:NAME",
+        },
+            "Whose tokens a bucket holds. `Header:NAME`: the field's value; without the field, the client.")
+        { Default = nameof(RateLimitKey.Client) },
+        new Key("Limits", Limits, "Limits that must all admit.") { Required = true },
+        new Key("Plans", new MapShape(Plan, "plan"), "What a plan uses instead of `Limits`; with `Per` `Client` only."),
+        new Key("Mode", TextShape.OneOf<RateLimitMode>(), "`Shadow` decides and counts, and never refuses.")
+        { Default = nameof(RateLimitMode.Enforce) },
+        new Key("Decide", TextShape.OneOf<DecisionMode>(), "`Leased`: near zero round trips to the store; `Strict`: one each.")
+        { Default = nameof(DecisionMode.Leased) },
+        new Key("OnStoreOutage", TextShape.OneOf<StoreOutagePolicy>(),
+            "While the store cannot be asked: this node's share (`Local`), all (`Open`) or nothing (`Closed`).")
+        { Default = nameof(StoreOutagePolicy.Local) });
+
+    public static MapShape Shape { get; } = new(Policy, "policy");
+
+    public static RateLimitPolicy Bind(Entry entry)
+    {
+        var policy = entry.Section;
+        var per = policy.Text("Per")!;
+        var header = per.StartsWith(HeaderPrefix, StringComparison.OrdinalIgnoreCase) ? per[HeaderPrefix.Length..] : null;
+        return new RateLimitPolicy
+        {
+            Name = entry.Id,
+            Per = header is not null ? RateLimitKey.Header : policy.Choice<RateLimitKey>("Per"),
+            Header = header,
+            Limits = BindLimits(policy),
+            Plans = policy.Entries("Plans").ToFrozenDictionary(
+                p => p.Id, p => new PlanLimits(p.Section.Switch("Unlimited"), BindLimits(p.Section)), StringComparer.Ordinal),
+            Mode = policy.Choice<RateLimitMode>("Mode"),
+            Decide = policy.Choice<DecisionMode>("Decide"),
+            OnStoreOutage = policy.Choice<StoreOutagePolicy>("OnStoreOutage"),
+        };
+    }
+
+    private static ImmutableArray<Limit> BindLimits(Section owner) =>
+    [
+        .. owner.Items("Limits").Select(limit => new Limit(
+            limit.Text("Name") ?? "", limit.Number("Capacity"), limit.Number("Refill"), limit.Duration("Every"))),
+    ];
+}
