@@ -118,13 +118,16 @@ internal sealed class RawConnection(TcpClient client, int number, ConcurrentBag<
         }
     }
 
-    /// <summary>Reads and forgets until the edge closes; how many bytes came.</summary>
-    public async Task<long> DrainAsync()
+    /// <summary>Reads nothing more and keeps the connection until the test ends.</summary>
+    public Task StayAsync() => Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, stop);
+
+    /// <summary>Reads and forgets until the edge closes or <paramref name="atLeast"/> bytes have come; how many did.</summary>
+    public async Task<long> DrainAsync(long atLeast = long.MaxValue)
     {
         var bytes = new byte[65536];
         long total = _buffered.Count;
         _buffered.Clear();
-        while (await _stream.ReadAsync(bytes, stop) is var count and > 0)
+        while (total < atLeast && await _stream.ReadAsync(bytes, stop) is var count and > 0)
         {
             total += count;
         }
