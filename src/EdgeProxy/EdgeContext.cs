@@ -1,3 +1,4 @@
+using System.Net;
 using EdgeProxy.Clients;
 using EdgeProxy.Configuration;
 using EdgeProxy.Errors;
@@ -42,6 +43,9 @@ internal sealed class EdgeContext(Revision revision, string requestId, long star
 
     /// <summary>Settings of the matched route; null before routing and when no route matched.</summary>
     public RouteSettings? Route { get; set; }
+
+    /// <summary>Where the request came from, behind trusted proxies too; none until <see cref="ClientMiddleware"/> has looked.</summary>
+    public IPAddress ClientAddress { get; set; } = IPAddress.None;
 
     /// <summary>Who is calling; anonymous until <see cref="ClientMiddleware"/> has looked.</summary>
     public Client Client { get; set; } = Client.Unknown;

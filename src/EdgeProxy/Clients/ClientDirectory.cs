@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Frozen;
 using System.Security.Cryptography;
 using System.Text;
@@ -7,6 +8,9 @@ namespace EdgeProxy.Clients;
 /// <summary>The `Clients` section, ready to be asked who a request's credential belongs to.</summary>
 internal sealed record ClientDirectory
 {
+    /// <summary>Longer keys are nobody's: no key that anybody would hand out comes near, and hashing is paid by the edge.</summary>
+    private const int LongestKey = 1024;
+
     public static ClientDirectory Empty { get; } = new();
 
     /// <summary>Request field that carries the API key; null when there are none.</summary>
@@ -21,10 +25,30 @@ internal sealed record ClientDirectory
     /// <summary>Bits of an IPv6 address that make one anonymous client. 32 to 128; default 64.</summary>
     public int AnonymousIpv6Prefix { get; init; } = 64;
 
-    /// <summary>The client that <paramref name="key"/> belongs to; null when nobody's.</summary>
+    /// <summary>
+    /// The client that <paramref name="key"/> belongs to; null when nobody's. The key itself is never compared: it is hashed
+    /// whole, and how long the search for the hash takes depends on the hash alone. Nobody can choose a key so that its
+    /// SHA-256 begins like another's, so timing leads no closer to a valid key.
+    /// </summary>
     public Client? FindByKey(string key)
     {
-        var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)));
-        return Keys.GetValueOrDefault(hash);
+        var length = Encoding.UTF8.GetMaxByteCount(key.Length);
+        if (key.Length is 0 or > LongestKey)
+        {
+            return null;
+        }
+
+        byte[]? rented = null;
+        var utf8 = length <= 512 ? stackalloc byte[512] : rented = ArrayPool<byte>.Shared.Rent(length);
+        Span<byte> digest = stackalloc byte[SHA256.HashSizeInBytes];
+        SHA256.HashData(utf8[..Encoding.UTF8.GetBytes(key, utf8)], digest);
+        if (rented is not null)
+        {
+            ArrayPool<byte>.Shared.Return(rented, clearArray: true);
+        }
+
+        Span<char> hex = stackalloc char[SHA256.HashSizeInBytes * 2];
+        Convert.TryToHexStringLower(digest, hex, out _);
+        return Keys.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(hex, out var client) ? client : null;
     }
 }

@@ -1,4 +1,5 @@
 using System.Net;
+using EdgeProxy.Errors;
 
 namespace EdgeProxy.Clients;
 
@@ -13,32 +14,41 @@ internal sealed class ClientMiddleware(RequestDelegate next)
             return next(context);
         }
 
-        edge.Client = Identify(context, edge.Revision.Clients);
+        var peer = context.Connection.RemoteIpAddress ?? IPAddress.None;
+        edge.ClientAddress = ClientAddress.Of(
+            peer, context.Request.Headers["X-Forwarded-For"], edge.Revision.Edge.TrustedProxies);
+        var directory = edge.Revision.Clients;
+        edge.Client = ByKey(context, directory) ?? Anonymous(edge.ClientAddress, directory);
         if (route.RequireClient && edge.Client.IsAnonymous)
         {
-            context.Fail(Errors.EdgeErrors.Unauthenticated);
+            // RFC 9110 wants a challenge on every 401. There is no registered scheme for API keys; this is the usual name.
+            context.Response.Headers.WWWAuthenticate = "ApiKey";
+            context.Fail(EdgeErrors.Unauthenticated);
             return Task.CompletedTask;
         }
 
         return next(context);
     }
 
-    private static Client Identify(HttpContext context, ClientDirectory directory)
+    /// <summary>None for a missing, unknown or repeated key: which of two keys would count is not for the edge to guess.</summary>
+    private static Client? ByKey(HttpContext context, ClientDirectory directory)
     {
-        if (directory.ApiKeyHeader is { } header
-            && context.Request.Headers.TryGetValue(header, out var keys)
-            && keys.Count == 1
-            && directory.FindByKey(keys[0]!) is { } client)
+        if (directory.ApiKeyHeader is not { } header
+            || !context.Request.Headers.TryGetValue(header, out var keys)
+            || keys.Count != 1
+            || directory.FindByKey(keys[0]!) is not { } client)
         {
-            if (!directory.ForwardKey)
-            {
-                context.Request.Headers.Remove(header);
-            }
-
-            return client;
+            return null;
         }
 
-        var address = context.Connection.RemoteIpAddress ?? IPAddress.None;
-        return new Client(address.ToString(), Client.AnonymousPlan, IsAnonymous: true);
+        if (!directory.ForwardKey)
+        {
+            context.Request.Headers.Remove(header);
+        }
+
+        return client;
     }
+
+    private static Client Anonymous(IPAddress address, ClientDirectory directory) =>
+        new(ClientAddress.NameOf(address, directory.AnonymousIpv6Prefix), Client.AnonymousPlan, IsAnonymous: true);
 }

@@ -1,15 +1,20 @@
 using System.Threading.RateLimiting;
+using EdgeProxy.Configuration;
 
 namespace EdgeProxy.RateLimiting;
 
 /// <summary>
 /// The platform's door with our decision behind it. <see cref="RateLimitingServices"/> makes it the GlobalLimiter; it keeps
-/// no object and no timer for a client, and reads the policies of the request's own route.
+/// no object and no timer for a client, and reads the policies of the request's own route. Never throws.
 /// </summary>
-internal sealed class EdgeRateLimiter(MemoryBucketStore store) : PartitionedRateLimiter<HttpContext>
+internal sealed class EdgeRateLimiter(IBucketStore store, RateLimitMetrics metrics) : PartitionedRateLimiter<HttpContext>
 {
     public override RateLimiterStatistics? GetStatistics(HttpContext resource) => null;
 
+    /// <summary>
+    /// Decides where no waiting is needed. The middleware asks <see cref="AcquireAsyncCore"/> whenever this does not admit: the
+    /// verdict stays with the request, so that it is decided and counted once.
+    /// </summary>
     protected override RateLimitLease AttemptAcquireCore(HttpContext resource, int permitCount)
     {
         var edge = resource.Edge();
@@ -18,28 +23,54 @@ internal sealed class EdgeRateLimiter(MemoryBucketStore store) : PartitionedRate
             return Lease.Admitted;
         }
 
-        // The middleware asks a second time after a refusal; the verdict of a request is decided and counted once.
-        edge.RateLimits ??= Decide(edge, route);
-        return edge.RateLimits.Admitted ? Lease.Admitted : Lease.Refused;
-    }
-
-    protected override ValueTask<RateLimitLease> AcquireAsyncCore(
-        HttpContext context, int permitCount, CancellationToken cancellationToken) => new(AttemptAcquireCore(context, permitCount));
-
-    private RateLimitVerdict Decide(EdgeContext edge, Configuration.RouteSettings route)
-    {
-        var verdict = new RateLimitVerdict(true, null, []);
-        foreach (var policy in route.RateLimits)
+        if (edge.RateLimits is not { } verdict)
         {
-            verdict = store.Take(policy, edge.Client.Id);
-            if (!verdict.Admitted)
+            edge.RateLimits = verdict = Ask(resource, edge, route);
+            if (store.TryTake(verdict))
             {
-                break;
+                metrics.Count(verdict);
             }
         }
 
-        return verdict;
+        return LeaseOf(verdict);
     }
+
+    protected override ValueTask<RateLimitLease> AcquireAsyncCore(
+        HttpContext context, int permitCount, CancellationToken cancellationToken) =>
+        context.Edge().RateLimits is { IsDecided: false } verdict ? WaitAsync(verdict) : new(AttemptAcquireCore(context, permitCount));
+
+    private async ValueTask<RateLimitLease> WaitAsync(RateLimitVerdict verdict)
+    {
+        await store.TakeAsync(verdict);
+        metrics.Count(verdict);
+        return LeaseOf(verdict);
+    }
+
+    private static RateLimitVerdict Ask(HttpContext context, EdgeContext edge, RouteSettings route)
+    {
+        var takes = new BucketTake[route.RateLimits.Length];
+        var isAnnounced = false;
+        for (var i = 0; i < takes.Length; i++)
+        {
+            var policy = route.RateLimits[i];
+            takes[i] = new BucketTake
+            {
+                Policy = policy,
+                Limits = policy.SetFor(edge.Client.Plan),
+                Name = BucketName.Of(policy, context, edge, route),
+            };
+            isAnnounced |= takes[i] is { Limits: not null, IsShadow: false };
+        }
+
+        if (isAnnounced)
+        {
+            RateLimitFields.Announce(context);
+        }
+
+        return new RateLimitVerdict(takes);
+    }
+
+    private static Lease LeaseOf(RateLimitVerdict verdict) => verdict.Admitted ? Lease.Admitted : Lease.Refused;
 
     private sealed class Lease(bool admitted) : RateLimitLease
     {

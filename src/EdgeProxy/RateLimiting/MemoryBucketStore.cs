@@ -1,41 +1,256 @@
-using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
+using System.Security.Cryptography;
 
 namespace EdgeProxy.RateLimiting;
 
-/// <summary>Buckets in this process's memory: exact for one node.</summary>
-internal sealed class MemoryBucketStore(TimeProvider time)
+/// <summary>
+/// Buckets in this process's memory: exact for one node, and what a node falls back on while the shared store is out of reach.
+/// About 100 bytes a client that is not at its full burst; nothing for the others.
+/// </summary>
+internal sealed class MemoryBucketStore : IBucketStore
 {
-    private readonly ConcurrentDictionary<(string Policy, string Key), TokenBucket[]> _buckets = new();
+    /// <summary>Most buckets kept at a time; above it new clients share one, until old buckets have filled up.</summary>
+    public const int DefaultMost = 1 << 20;
 
-    /// <summary>Takes one token from each limit, or from none.</summary>
-    public RateLimitVerdict Take(RateLimitPolicy policy, string key)
+    /// <summary>A stored time further ahead than this comes from a clock that has been put back, in microseconds.</summary>
+    public const long ClockTolerance = 2_000_000;
+
+    private readonly TimeProvider _time;
+    private readonly BucketTable[] _tables;
+    private readonly SipHash _hash;
+
+    public MemoryBucketStore(TimeProvider time, int most = DefaultMost, int stripes = 256)
     {
-        var now = time.GetTimestamp() * TimeSpan.TicksPerSecond / time.TimestampFrequency;
-        var buckets = _buckets.GetOrAdd((policy.Name, key), _ => [.. policy.Limits.Select(l => new TokenBucket(l, now))]);
-        lock (buckets)
+        _time = time;
+        _tables = [.. Enumerable.Range(0, stripes).Select(_ => new BucketTable(Math.Max(1, most / stripes)))];
+        var secret = RandomNumberGenerator.GetBytes(16);
+        _hash = new SipHash(BitConverter.ToUInt64(secret, 0), BitConverter.ToUInt64(secret, 8));
+    }
+
+    /// <summary>Buckets kept now.</summary>
+    public int Count => _tables.Sum(table => table.Count);
+
+    public bool TryTake(RateLimitVerdict verdict)
+    {
+        Take(verdict, nodes: 1, DecisionSource.Store);
+        return true;
+    }
+
+    public ValueTask TakeAsync(RateLimitVerdict verdict)
+    {
+        TryTake(verdict);
+        return ValueTask.CompletedTask;
+    }
+
+    /// <summary>Takes what is still undecided from this node's share, one of <paramref name="nodes"/>.</summary>
+    public void Take(RateLimitVerdict verdict, int nodes, DecisionSource source)
+    {
+        var now = Now();
+        var takes = verdict.Takes.AsSpan();
+        var refused = false;
+        for (var i = 0; i < takes.Length && !refused; i++)
         {
-            var violated = new List<string>();
-            var wait = TimeSpan.Zero;
-            for (var i = 0; i < buckets.Length; i++)
+            if (!takes[i].IsShadow && takes[i].Outcome == TakeOutcome.NotAsked)
             {
-                if (buckets[i].LevelAt(now) < 1)
+                refused = !Take(ref takes[i], nodes, source, now);
+            }
+        }
+
+        foreach (ref var take in takes)
+        {
+            if (refused && !take.IsShadow && take is { Outcome: TakeOutcome.Admitted, HasLevels: true })
+            {
+                GiveBack(ref take, nodes, now);
+            }
+            else if (!refused && take.IsShadow && take.Outcome == TakeOutcome.NotAsked)
+            {
+                Take(ref take, nodes, source, now);
+            }
+        }
+
+        verdict.Decide();
+    }
+
+    /// <summary>Notes what the shared store said is left, so that an outage goes on from there: this node's share of it.</summary>
+    public void Learn(in BucketTake take, int nodes)
+    {
+        var (high, low) = take.Name.Hash(_hash);
+        var table = TableOf(low);
+        lock (table.Lock)
+        {
+            var now = table.Tick(Now());
+            ref var bucket = ref table.Find(high, low, now);
+            if (Unsafe.IsNullRef(ref bucket))
+            {
+                bucket = ref table.Add(high, low, now);
+            }
+
+            if (!Unsafe.IsNullRef(ref bucket))
+            {
+                var levels = take.Levels;
+                for (var i = 0; i < take.Limits!.Rates.Length; i++)
                 {
-                    violated.Add(policy.Limits[i].Name);
-                    wait = TimeSpan.FromTicks(Math.Max(wait.Ticks, buckets[i].UntilNextToken.Ticks));
+                    levels[i] /= nodes;
+                }
+
+                Write(ref bucket, take.Limits, nodes, now, levels);
+            }
+        }
+    }
+
+    private bool Take(ref BucketTake take, int nodes, DecisionSource source, long now)
+    {
+        take.Source = source;
+        if (take.Limits is not { } set)
+        {
+            take.Source = DecisionSource.Unlimited;
+            take.Outcome = TakeOutcome.Admitted;
+            return true;
+        }
+
+        var (high, low) = take.Name.Hash(_hash);
+        var table = TableOf(low);
+        lock (table.Lock)
+        {
+            now = table.Tick(now);
+            ref var bucket = ref FindOrMake(table, high, low, ref take, nodes, now);
+            var levels = LevelsAt(bucket, set, nodes, now);
+            var admitted = true;
+            for (var i = 0; i < set.Rates.Length; i++)
+            {
+                admitted &= levels[i] >= Rate.Token;
+            }
+
+            // A refusal writes nothing: the levels follow from what is there and the time.
+            if (admitted)
+            {
+                for (var i = 0; i < set.Rates.Length; i++)
+                {
+                    levels[i] -= Rate.Token;
+                }
+
+                Write(ref bucket, set, nodes, now, levels);
+            }
+
+            take.Levels = levels;
+            take.HasLevels = true;
+            take.Outcome = admitted ? TakeOutcome.Admitted : TakeOutcome.Refused;
+            return admitted;
+        }
+    }
+
+    private void GiveBack(ref BucketTake take, int nodes, long now)
+    {
+        take.Outcome = TakeOutcome.GivenBack;
+        var set = take.Limits!;
+        var table = TableOf(take.Name.Hash(_hash).Low);
+        var (high, low) = (take.IsPooled ? BucketName.Overflow(take.Policy) : take.Name).Hash(_hash);
+        lock (table.Lock)
+        {
+            now = table.Tick(now);
+            ref var bucket = ref table.Find(high, low, now);
+            if (Unsafe.IsNullRef(ref bucket))
+            {
+                return; // full again, and forgotten
+            }
+
+            var levels = LevelsAt(bucket, set, nodes, now);
+            for (var i = 0; i < set.Rates.Length; i++)
+            {
+                levels[i] = Math.Min(levels[i] + Rate.Token, set.Rates[i].Share(nodes).Capacity);
+            }
+
+            Write(ref bucket, set, nodes, now, levels);
+            take.Levels = levels;
+        }
+    }
+
+    private ref Bucket FindOrMake(BucketTable table, ulong high, ulong low, ref BucketTake take, int nodes, long now)
+    {
+        ref var bucket = ref table.Find(high, low, now);
+        if (!Unsafe.IsNullRef(ref bucket))
+        {
+            return ref bucket;
+        }
+
+        bucket = ref table.Add(high, low, now);
+        if (!Unsafe.IsNullRef(ref bucket))
+        {
+            Fill(ref bucket, table, take, nodes, now);
+            return ref bucket;
+        }
+
+        take.IsPooled = true;
+        var (sharedHigh, sharedLow) = BucketName.Overflow(take.Policy).Hash(_hash);
+        bucket = ref table.Find(sharedHigh, sharedLow, now);
+        if (Unsafe.IsNullRef(ref bucket))
+        {
+            bucket = ref table.Add(sharedHigh, sharedLow, now, isShared: true);
+            Fill(ref bucket, table, take, nodes, now);
+        }
+
+        return ref bucket;
+    }
+
+    /// <summary>A new client's bucket is full, unless it may have spent from the shared one before it had its own.</summary>
+    private void Fill(ref Bucket bucket, BucketTable table, in BucketTake take, int nodes, long now)
+    {
+        var levels = LevelsAt(bucket, take.Limits!, nodes, now);
+        if (table.Overflows > 0)
+        {
+            var (high, low) = BucketName.Overflow(take.Policy).Hash(_hash);
+            ref var shared = ref table.Find(high, low, now);
+            if (!Unsafe.IsNullRef(ref shared))
+            {
+                levels = LevelsAt(shared, take.Limits!, nodes, now);
+            }
+        }
+
+        Write(ref bucket, take.Limits!, nodes, now, levels);
+    }
+
+    /// <summary>What the bucket holds now; all that it can when it has never been written.</summary>
+    private static Levels LevelsAt(in Bucket bucket, LimitSet set, int nodes, long now)
+    {
+        var levels = default(Levels);
+        for (var i = 0; i < set.Rates.Length; i++)
+        {
+            var rate = set.Rates[i].Share(nodes);
+            levels[i] = rate.Capacity;
+            for (var j = 0; j < LimitSet.Most && bucket.Tags != 0; j++)
+            {
+                if (LimitSet.TagAt(bucket.Tags, j) == LimitSet.TagAt(set.Tags, i))
+                {
+                    levels[i] = rate.Refill(bucket.Levels[j], now - bucket.At);
+                    break;
                 }
             }
-
-            if (violated.Count > 0)
-            {
-                return new RateLimitVerdict(false, wait, violated);
-            }
-
-            foreach (var bucket in buckets)
-            {
-                bucket.Take();
-            }
-
-            return new RateLimitVerdict(true, null, []);
         }
+
+        return levels;
+    }
+
+    private static void Write(ref Bucket bucket, LimitSet set, int nodes, long now, in Levels levels)
+    {
+        var untilFull = 0L;
+        for (var i = 0; i < set.Rates.Length; i++)
+        {
+            var rate = set.Rates[i].Share(nodes);
+            untilFull = Math.Max(untilFull, rate.TimeUntil(levels[i], rate.Capacity));
+        }
+
+        bucket.Tags = set.Tags;
+        bucket.At = now;
+        bucket.FullAt = now + untilFull;
+        bucket.Levels = levels;
+    }
+
+    private BucketTable TableOf(ulong low) => _tables[(int)(low % (uint)_tables.Length)];
+
+    private long Now()
+    {
+        var frequency = _time.TimestampFrequency;
+        var timestamp = _time.GetTimestamp();
+        return frequency >= 1_000_000 ? timestamp / (frequency / 1_000_000) : timestamp * (1_000_000 / frequency);
     }
 }

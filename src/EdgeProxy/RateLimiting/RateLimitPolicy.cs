@@ -14,7 +14,18 @@ internal sealed record RateLimitPolicy
     public string? Header { get; init; }
 
     /// <summary>Limits that must all admit. 1 to 4, names unique.</summary>
-    public required ImmutableArray<Limit> Limits { get; init; }
+    public required ImmutableArray<Limit> Limits
+    {
+        get;
+        init
+        {
+            field = value;
+            Set = new LimitSet(value);
+        }
+    }
+
+    /// <summary><see cref="Limits"/> as they are counted.</summary>
+    public LimitSet Set { get; private init; } = null!;
 
     /// <summary>What a plan uses instead of <see cref="Limits"/>. With <see cref="RateLimitKey.Client"/> only.</summary>
     public FrozenDictionary<string, PlanLimits> Plans { get; init; } = FrozenDictionary<string, PlanLimits>.Empty;
@@ -24,6 +35,17 @@ internal sealed record RateLimitPolicy
     public DecisionMode Decide { get; init; }
 
     public StoreOutagePolicy OnStoreOutage { get; init; }
+
+    /// <summary>What a client of <paramref name="plan"/> is held to; null when to nothing.</summary>
+    public LimitSet? SetFor(string plan)
+    {
+        if (Per != RateLimitKey.Client || !Plans.TryGetValue(plan, out var own))
+        {
+            return Set;
+        }
+
+        return own.Unlimited ? null : own.Set;
+    }
 }
 
 /// <summary>
@@ -32,7 +54,10 @@ internal sealed record RateLimitPolicy
 internal sealed record Limit(string Name, long Capacity, long Refill, TimeSpan Every);
 
 /// <summary>The limits of one plan, or none at all.</summary>
-internal sealed record PlanLimits(bool Unlimited, ImmutableArray<Limit> Limits);
+internal sealed record PlanLimits(bool Unlimited, ImmutableArray<Limit> Limits)
+{
+    public LimitSet Set { get; } = new(Limits);
+}
 
 /// <summary>Whose tokens a bucket holds.</summary>
 internal enum RateLimitKey

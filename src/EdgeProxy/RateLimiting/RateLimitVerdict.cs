@@ -1,7 +1,119 @@
 namespace EdgeProxy.RateLimiting;
 
-/// <summary>What the limits of a route said about one request.</summary>
-/// <param name="Admitted">False: the request is refused.</param>
-/// <param name="RetryAfter">When refused, how long until a token is due; null when never.</param>
-/// <param name="Violated">Names of the limits that refused.</param>
-internal sealed record RateLimitVerdict(bool Admitted, TimeSpan? RetryAfter, IReadOnlyList<string> Violated);
+/// <summary>
+/// What the limits of a route said about one request: everything that the answer's fields, the error and the metrics need.
+/// Made by the door, filled by a store, decided once.
+/// </summary>
+internal sealed class RateLimitVerdict(BucketTake[] takes)
+{
+    /// <summary>One for each policy of the route, in the order written.</summary>
+    public BucketTake[] Takes { get; } = takes;
+
+    public TakeOutcome Outcome { get; private set; }
+
+    public bool IsDecided => Outcome != TakeOutcome.NotAsked;
+
+    public bool Admitted => Outcome == TakeOutcome.Admitted;
+
+    /// <summary>When refused, microseconds until all limits could admit; null when never, or not known.</summary>
+    public long? RetryAfterMicros { get; private set; }
+
+    /// <summary>Names of the limits that refused.</summary>
+    public IReadOnlyList<string> Violated { get; private set; } = [];
+
+    /// <summary>A limit counted by the hour or longer is among those that refused.</summary>
+    public bool IsQuota { get; private set; }
+
+    /// <summary>Sums up what the takes came to. Policies in shadow have no say.</summary>
+    public void Decide()
+    {
+        Outcome = TakeOutcome.Admitted;
+        foreach (ref var take in Takes.AsSpan())
+        {
+            if (!take.IsShadow && take.Outcome is TakeOutcome.Refused or TakeOutcome.Unavailable)
+            {
+                Outcome = Outcome == TakeOutcome.Unavailable ? Outcome : take.Outcome;
+            }
+        }
+
+        if (Outcome == TakeOutcome.Refused)
+        {
+            Explain();
+        }
+    }
+
+    private void Explain()
+    {
+        var violated = new List<string>(LimitSet.Most);
+        var wait = 0L;
+        foreach (ref var take in Takes.AsSpan())
+        {
+            if (take.IsShadow || take.Outcome != TakeOutcome.Refused)
+            {
+                continue;
+            }
+
+            var set = take.Limits!;
+            for (var i = 0; i < set.Rates.Length; i++)
+            {
+                if (take.Levels[i] < Rate.Token)
+                {
+                    violated.Add(set.Limits[i].Name);
+                    wait = Math.Max(wait, set.Rates[i].TimeUntil(take.Levels[i], Rate.Token));
+                    IsQuota |= set.Limits[i].Every >= TimeSpan.FromHours(1);
+                }
+            }
+        }
+
+        Violated = violated;
+        RetryAfterMicros = wait == long.MaxValue ? null : wait;
+    }
+}
+
+/// <summary>One policy's part in a verdict.</summary>
+internal struct BucketTake
+{
+    public required RateLimitPolicy Policy { get; init; }
+
+    /// <summary>What the client is held to; null when to nothing.</summary>
+    public required LimitSet? Limits { get; init; }
+
+    public required BucketName Name { get; init; }
+
+    public TakeOutcome Outcome { get; set; }
+
+    public DecisionSource Source { get; set; }
+
+    /// <summary><see cref="Levels"/> holds what is left after the decision.</summary>
+    public bool HasLevels { get; set; }
+
+    /// <summary>Taken from the bucket that new clients share while the memory store is full.</summary>
+    public bool IsPooled { get; set; }
+
+    public Levels Levels;
+
+    public readonly bool IsShadow => Policy.Mode == RateLimitMode.Shadow;
+}
+
+internal enum TakeOutcome
+{
+    /// <summary>Not decided yet, or not asked since another policy had refused before.</summary>
+    NotAsked,
+
+    Admitted,
+    Refused,
+
+    /// <summary>Admitted, and given back since another policy refused.</summary>
+    GivenBack,
+
+    /// <summary>The store cannot be asked, and the policy is closed then.</summary>
+    Unavailable,
+}
+
+/// <summary>Where a decision came from.</summary>
+internal enum DecisionSource
+{
+    Store,
+    Local,
+    Unlimited,
+}

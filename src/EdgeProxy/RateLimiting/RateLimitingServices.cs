@@ -1,4 +1,3 @@
-using EdgeProxy.Errors;
 using Microsoft.AspNetCore.RateLimiting;
 using Microsoft.Extensions.Options;
 
@@ -8,7 +7,10 @@ internal static class RateLimitingServices
 {
     public static void AddEdgeRateLimiting(this IServiceCollection services)
     {
-        services.AddSingleton<MemoryBucketStore>();
+        services.AddMetrics();
+        services.AddSingleton<RateLimitMetrics>();
+        services.AddSingleton(provider => new MemoryBucketStore(provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<IBucketStore>(provider => provider.GetRequiredService<MemoryBucketStore>());
         services.AddSingleton<EdgeRateLimiter>();
         services.AddRateLimiter(_ => { });
         services.AddSingleton<IConfigureOptions<RateLimiterOptions>>(provider =>
@@ -17,19 +19,9 @@ internal static class RateLimitingServices
                 options.GlobalLimiter = provider.GetRequiredService<EdgeRateLimiter>();
                 options.OnRejected = (rejected, _) =>
                 {
-                    Refuse(rejected.HttpContext);
+                    RateLimitFields.Refuse(rejected.HttpContext);
                     return ValueTask.CompletedTask;
                 };
             }));
-    }
-
-    private static void Refuse(HttpContext context)
-    {
-        var verdict = context.Edge().RateLimits!;
-        context.Edge().Failure ??= new EdgeFailure(EdgeErrors.RateLimited)
-        {
-            RetryAfterSeconds = verdict.RetryAfter is { } wait ? Math.Max(1, (int)Math.Ceiling(wait.TotalSeconds)) : null,
-            ViolatedPolicies = verdict.Violated,
-        };
     }
 }

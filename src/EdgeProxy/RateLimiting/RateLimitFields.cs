@@ -1,0 +1,70 @@
+using EdgeProxy.Errors;
+using Microsoft.Extensions.Primitives;
+
+namespace EdgeProxy.RateLimiting;
+
+/// <summary>
+/// What a client is told of its limits: `RateLimit-Policy` and `RateLimit` as in draft-ietf-httpapi-ratelimit-headers-10, and
+/// the error of a refusal.
+/// </summary>
+internal static class RateLimitFields
+{
+    private const string PolicyField = "RateLimit-Policy";
+    private const string LevelField = "RateLimit";
+
+    /// <summary>
+    /// Sets the fields when the answer starts, whoever makes it: fields of these names that the upstream sent are there by
+    /// then, and are replaced.
+    /// </summary>
+    public static void Announce(HttpContext context) => context.Response.OnStarting(
+        static state =>
+        {
+            var response = ((HttpContext)state).Response;
+            Write(response.Headers, response.HttpContext.Edge().RateLimits!);
+            return Task.CompletedTask;
+        },
+        context);
+
+    /// <summary>Answers a refused request.</summary>
+    public static void Refuse(HttpContext context)
+    {
+        var edge = context.Edge();
+        var verdict = edge.RateLimits!;
+        edge.Failure ??= verdict.Outcome == TakeOutcome.Unavailable
+            ? new EdgeFailure(EdgeErrors.RateLimiterUnavailable) { RetryAfterSeconds = 1 }
+            : new EdgeFailure(verdict.IsQuota ? EdgeErrors.QuotaExceeded : EdgeErrors.RateLimited)
+            {
+                RetryAfterSeconds = verdict.RetryAfterMicros is { } wait
+                    ? (int)Math.Clamp(LimitSet.CeilingSeconds(wait), 1, int.MaxValue)
+                    : null,
+                ViolatedPolicies = verdict.Violated,
+            };
+    }
+
+    /// <summary>Policies in shadow and plans without limits are not mentioned; a level that nobody knows is left out.</summary>
+    private static void Write(IHeaderDictionary headers, RateLimitVerdict verdict)
+    {
+        string? policies = null;
+        string? levels = null;
+        foreach (ref var take in verdict.Takes.AsSpan())
+        {
+            if (take.Limits is not { } limits || take.IsShadow)
+            {
+                continue;
+            }
+
+            policies = policies is null ? limits.PolicyField : $"{policies},{limits.PolicyField}";
+            if (take.HasLevels)
+            {
+                var text = limits.LevelField(take.Levels);
+                levels = levels is null ? text : $"{levels},{text}";
+            }
+        }
+
+        if (policies is not null)
+        {
+            headers[PolicyField] = policies;
+            headers[LevelField] = levels is null ? StringValues.Empty : levels;
+        }
+    }
+}

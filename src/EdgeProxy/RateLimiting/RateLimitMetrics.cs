@@ -1,0 +1,48 @@
+using System.Diagnostics.Metrics;
+using EdgeProxy.Configuration;
+
+namespace EdgeProxy.RateLimiting;
+
+/// <summary>Counts decisions. Labels are policies of the configuration and closed sets; never a client.</summary>
+internal sealed class RateLimitMetrics
+{
+    private static readonly string[] Sources = ["store", "local", "unlimited"];
+
+    private readonly Counter<long> _decisions;
+
+    public RateLimitMetrics(IMeterFactory meters, Revisions revisions)
+    {
+        _decisions = meters.Create("EdgeProxy").CreateCounter<long>(
+            "edgeproxy_ratelimit_decisions_total", description: "Decisions by policy, what was decided, and where.");
+        foreach (var policy in revisions.Current.Policies.Values)
+        {
+            Add(0, policy.Name, "allow", DecisionSource.Store);
+            Add(0, policy.Name, policy.Mode == RateLimitMode.Shadow ? "would_deny" : "deny", DecisionSource.Store);
+        }
+    }
+
+    /// <summary>Counts each policy's part, once a request. What was given back was not decided by that policy.</summary>
+    public void Count(RateLimitVerdict verdict)
+    {
+        foreach (ref var take in verdict.Takes.AsSpan())
+        {
+            if (DecisionOf(take) is { } decision)
+            {
+                Add(1, take.Policy.Name, decision, take.Source);
+            }
+        }
+    }
+
+    private static string? DecisionOf(in BucketTake take) => take.Outcome switch
+    {
+        TakeOutcome.Admitted => "allow",
+        TakeOutcome.Refused or TakeOutcome.Unavailable => take.IsShadow ? "would_deny" : "deny",
+        _ => null,
+    };
+
+    private void Add(long count, string policy, string decision, DecisionSource source) => _decisions.Add(
+        count,
+        new KeyValuePair<string, object?>("policy", policy),
+        new KeyValuePair<string, object?>("decision", decision),
+        new KeyValuePair<string, object?>("source", Sources[(int)source]));
+}
