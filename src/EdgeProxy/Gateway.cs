@@ -1,6 +1,7 @@
 using EdgeProxy.Admin;
 using EdgeProxy.Cli;
 using EdgeProxy.Configuration;
+using EdgeProxy.Draining;
 using EdgeProxy.Errors;
 using EdgeProxy.RateLimiting;
 using EdgeProxy.Resilience;
@@ -50,6 +51,7 @@ internal sealed partial class Gateway : IAsyncDisposable
         services.AddEdgeRateLimiting();
         services.AddEdgeReverseProxy();
         builder.WebHost.UseEdgeListeners(revision.Edge);
+        services.AddEdgeDraining();                  // after the listeners: its transport stands before Kestrel's own
 
         var traffic = builder.Build();
         traffic.UseEdgePipeline();
@@ -65,13 +67,18 @@ internal sealed partial class Gateway : IAsyncDisposable
         LogReady(_traffic.Logger, addresses, AdminAddress);
     }
 
-    /// <summary>Drains traffic, then stops the admin listener.</summary>
-    public async Task StopAsync()
+    /// <summary>Drains traffic for as long as the active revision allows, then stops the admin listener.</summary>
+    public Task StopAsync() => StopAsync(Services.GetRequiredService<Revisions>().Current.Edge.Shutdown.DrainTimeout);
+
+    /// <summary>Drains traffic for <paramref name="limit"/> at most, cuts what is left, then stops the admin listener.</summary>
+    public async Task StopAsync(TimeSpan limit)
     {
         Services.GetRequiredService<Readiness>().MarkDraining();
-        var edge = Services.GetRequiredService<Revisions>().Current.Edge;
-        using var deadline = new CancellationTokenSource(edge.Shutdown.DrainTimeout);
+        LogDraining(_traffic.Logger, limit.TotalSeconds);
+        using var deadline = new CancellationTokenSource(limit, Services.GetRequiredService<TimeProvider>());
+        await Services.GetRequiredService<Drain>().BeginAsync(limit);
         await _traffic.StopAsync(deadline.Token);
+        LogStopped(_traffic.Logger, deadline.IsCancellationRequested ? "cut what was left" : "all requests finished");
         await _admin.StopAsync(CancellationToken.None);
     }
 
@@ -86,4 +93,10 @@ internal sealed partial class Gateway : IAsyncDisposable
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Ready: traffic on {Addresses}, admin on {Admin}")]
     private static partial void LogReady(ILogger logger, string addresses, string admin);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Draining for {Seconds} s at most")]
+    private static partial void LogDraining(ILogger logger, double seconds);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Drained: {Outcome}")]
+    private static partial void LogStopped(ILogger logger, string outcome);
 }

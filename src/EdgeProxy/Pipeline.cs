@@ -1,7 +1,9 @@
 using EdgeProxy.Clients;
 using EdgeProxy.Configuration;
+using EdgeProxy.Draining;
 using EdgeProxy.Errors;
 using EdgeProxy.Resilience;
+using EdgeProxy.WebSockets;
 
 namespace EdgeProxy;
 
@@ -11,12 +13,14 @@ internal static class Pipeline
     public static void UseEdgePipeline(this WebApplication app)
     {
         app.UseMiddleware<EdgeContextMiddleware>();  // first: whatever happens below has a revision and an id to name
+        app.UseMiddleware<DrainMiddleware>();        // before anything that can answer: during a drain every answer says close
         app.UseMiddleware<ErrorMiddleware>();        // the only writer of error bodies; what is below names an error, not a body
         app.UseRouting();
         app.UseMiddleware<RouteSettingsMiddleware>(); // after routing: from here on the request knows its route's settings
         app.UseMiddleware<ClientMiddleware>();       // before limits: the client is what most buckets are kept for
         app.UseRateLimiter();                        // before balancing: a refused request costs no upstream
         app.UseRequestTimeouts();                    // YARP refuses routes with a timeout unless this stands before the endpoints
+        app.UseMiddleware<WebSocketMiddleware>();    // around the forward: ends a WebSocket in its own words when the upstream cannot
         app.MapReverseProxy(proxy =>
         {
             proxy.UseSessionAffinity();              // before balancing: narrows the choice to the destination the client stuck to

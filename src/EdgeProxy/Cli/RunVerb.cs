@@ -4,7 +4,7 @@ using EdgeProxy.Configuration;
 
 namespace EdgeProxy.Cli;
 
-/// <summary>`edgeproxy run`: serve until told to stop.</summary>
+/// <summary>`edgeproxy run`: serve until told to stop. The first signal drains, a second one ends the process at once.</summary>
 internal static class RunVerb
 {
     public static Command Create()
@@ -39,8 +39,12 @@ internal static class RunVerb
         var stop = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         void OnSignal(PosixSignalContext signal)
         {
-            // The first signal drains; the second one finds the task completed and is left to end the process.
-            signal.Cancel = stop.TrySetResult();
+            signal.Cancel = true;
+            if (!stop.TrySetResult())
+            {
+                // Not left to the system: it ignores a signal that process 1 of a container does not handle itself.
+                Environment.Exit(128 + (signal.Signal == PosixSignal.SIGINT ? 2 : 15));
+            }
         }
 
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);

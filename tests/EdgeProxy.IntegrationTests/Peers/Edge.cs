@@ -68,11 +68,14 @@ internal sealed class Edge : IAsyncDisposable
         }
         """;
 
+    /// <summary>Drains as SIGTERM does. The admin listener answers until the returned task ends.</summary>
+    public Task StopAsync(TimeSpan limit) => _gateway.StopAsync(limit);
+
     public async ValueTask DisposeAsync()
     {
         Client.Dispose();
         Admin.Dispose();
-        await _gateway.StopAsync();
+        await _gateway.StopAsync(TimeSpan.Zero);
         await _gateway.DisposeAsync();
         Directory.Delete(Folder, recursive: true);
     }

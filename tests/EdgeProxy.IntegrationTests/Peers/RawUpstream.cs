@@ -135,6 +135,19 @@ internal sealed class RawConnection(TcpClient client, int number, ConcurrentBag<
         return total;
     }
 
+    /// <summary>Bytes of a body, or of whatever follows an upgrade; throws when the edge closes before.</summary>
+    public async Task<byte[]> ReadExactlyAsync(int count)
+    {
+        var bytes = new byte[count];
+        var buffered = Math.Min(count, _buffered.Count);
+        _buffered.CopyTo(0, bytes, 0, buffered);
+        _buffered.RemoveRange(0, buffered);
+        await _stream.ReadExactlyAsync(bytes.AsMemory(buffered), stop);
+        return bytes;
+    }
+
+    public Task SendAsync(byte[] bytes) => _stream.WriteAsync(bytes, stop).AsTask();
+
     public Task SendAsync(string text) => _stream.WriteAsync(Encoding.Latin1.GetBytes(text), stop).AsTask();
 
     /// <summary>Closes with a reset instead of an orderly end.</summary>

@@ -36,6 +36,7 @@ internal sealed class Upstream : IAsyncDisposable
         });
         var app = builder.Build();
         var upstream = new Upstream(app);
+        app.UseWebSockets();
         app.Run(context =>
         {
             Interlocked.Increment(ref upstream._hits);

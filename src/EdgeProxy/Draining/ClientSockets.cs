@@ -1,0 +1,103 @@
+using System.Collections.Concurrent;
+using System.Net;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.Options;
+
+namespace EdgeProxy.Draining;
+
+/// <summary>
+/// Kestrel's socket transport, with a hand on two things that Kestrel does only together: to stop accepting, and to close
+/// idle connections. In between, a client that has just sent a request on a connection it believed open is still served.
+/// </summary>
+internal sealed class ClientSockets(IOptions<SocketTransportOptions> options, ILoggerFactory logging)
+    : IConnectionListenerFactory, IConnectionListenerFactorySelector
+{
+    private readonly SocketTransportFactory _sockets = new(options, logging);
+    private readonly ConcurrentBag<Listener> _listeners = [];
+    private readonly ConcurrentDictionary<ConnectionContext, byte> _open = new();
+    private volatile TaskCompletionSource? _lastClosed;
+
+    public bool CanBind(EndPoint endpoint) => _sockets.CanBind(endpoint);
+
+    public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
+    {
+        var listener = new Listener(await _sockets.BindAsync(endpoint, cancellationToken), this);
+        _listeners.Add(listener);
+        return listener;
+    }
+
+    /// <summary>Closes the listening sockets: new connections are refused, open ones go on.</summary>
+    public async Task StopAcceptingAsync()
+    {
+        foreach (var listener in _listeners)
+        {
+            await listener.UnbindAsync();
+        }
+    }
+
+    /// <summary>Tells HTTP/2 clients to open no more streams here: GOAWAY. Their open streams go on.</summary>
+    public void SendGoAway()
+    {
+        foreach (var (connection, _) in _open)
+        {
+            if (connection.Features.Get<ITlsApplicationProtocolFeature>()?.ApplicationProtocol.Span.SequenceEqual("h2"u8) == true)
+            {
+                connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
+            }
+        }
+    }
+
+    /// <summary>Completes when no client is connected any more; at once when none is. Asked for once, after accepting ended.</summary>
+    public Task WhenAllClosed()
+    {
+        var lastClosed = _lastClosed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        if (_open.IsEmpty)
+        {
+            lastClosed.TrySetResult();
+        }
+
+        return lastClosed.Task;
+    }
+
+    private void Opened(ConnectionContext connection)
+    {
+        _open.TryAdd(connection, 0);
+        connection.ConnectionClosed.UnsafeRegister(static (state, _) =>
+        {
+            var (sockets, closed) = ((ClientSockets, ConnectionContext))state!;
+            sockets.Closed(closed);
+        }, (this, connection));
+    }
+
+    private void Closed(ConnectionContext connection)
+    {
+        _open.TryRemove(connection, out _);
+        if (_lastClosed is { } lastClosed && _open.IsEmpty)
+        {
+            lastClosed.TrySetResult();
+        }
+    }
+
+    private sealed class Listener(IConnectionListener inner, ClientSockets sockets) : IConnectionListener
+    {
+        public EndPoint EndPoint => inner.EndPoint;
+
+        public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default)
+        {
+            var connection = await inner.AcceptAsync(cancellationToken);
+            if (connection is not null)
+            {
+                sockets.Opened(connection);
+            }
+
+            return connection;
+        }
+
+        public ValueTask UnbindAsync(CancellationToken cancellationToken = default) => inner.UnbindAsync(cancellationToken);
+
+        public ValueTask DisposeAsync() => inner.DisposeAsync();
+    }
+}

@@ -1,0 +1,28 @@
+using Microsoft.Extensions.Hosting;
+
+namespace EdgeProxy.Draining;
+
+/// <summary>
+/// The way out. Its first step happens at once: the process is stopping (which readiness and open WebSockets hear), no new
+/// connection is taken, HTTP/2 clients get GOAWAY. Idle connections stay open for a moment, because a request may be on its
+/// way; what arrives is served and told that the connection closes. The server's own stop, which follows, closes the idle
+/// ones, waits for the rest and cuts what is left at the deadline.
+/// </summary>
+internal sealed class Drain(ClientSockets sockets, IHostApplicationLifetime lifetime, TimeProvider time)
+{
+    /// <summary>How long an idle connection is kept for a request that may be on its way; never more than half of the drain.</summary>
+    public static readonly TimeSpan IdleGrace = TimeSpan.FromSeconds(2);
+
+    /// <summary>Returns when idle connections may be closed: none is open any more, or their time is over.</summary>
+    /// <param name="limit">How long the whole drain may take.</param>
+    public async Task BeginAsync(TimeSpan limit)
+    {
+        lifetime.StopApplication();
+        await sockets.StopAcceptingAsync();
+        sockets.SendGoAway();
+        var grace = limit / 2 < IdleGrace ? limit / 2 : IdleGrace;
+        using var waited = new CancellationTokenSource();
+        await Task.WhenAny(sockets.WhenAllClosed(), Task.Delay(grace, time, waited.Token));
+        await waited.CancelAsync();
+    }
+}

@@ -1,0 +1,29 @@
+using Microsoft.Extensions.Hosting;
+using Yarp.ReverseProxy.Transforms;
+using Yarp.ReverseProxy.Transforms.Builder;
+
+namespace EdgeProxy.Draining;
+
+/// <summary>The same word to clients whose request was already under way when the drain began: their answer carries it.</summary>
+internal sealed class DrainTransforms(IHostApplicationLifetime lifetime) : ITransformProvider
+{
+    private readonly CancellationToken _draining = lifetime.ApplicationStopping;
+
+    public void ValidateRoute(TransformRouteValidationContext context)
+    {
+    }
+
+    public void ValidateCluster(TransformClusterValidationContext context)
+    {
+    }
+
+    public void Apply(TransformBuilderContext context) => context.AddResponseTransform(transform =>
+    {
+        if (_draining.IsCancellationRequested && transform.HttpContext.Response.StatusCode != StatusCodes.Status101SwitchingProtocols)
+        {
+            DrainMiddleware.CloseAfter(transform.HttpContext);
+        }
+
+        return default;
+    });
+}
