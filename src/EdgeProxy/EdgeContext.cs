@@ -9,8 +9,10 @@ namespace EdgeProxy;
 /// <summary>What the edge knows of one request. One instance a request, kept as a feature of its HttpContext.</summary>
 internal sealed class EdgeContext(Revision revision, string requestId, long startedAt)
 {
-    /// <summary>The revision that was active when the request began; the request keeps it to its end.</summary>
-    public Revision Revision { get; } = revision;
+    /// <summary>
+    /// The revision that serves this request, to its end: the active one when it began, then the one that its route is of.
+    /// </summary>
+    public Revision Revision { get; private set; } = revision;
 
     public string RequestId { get; } = requestId;
 
@@ -42,7 +44,7 @@ internal sealed class EdgeContext(Revision revision, string requestId, long star
     public long AnsweredAt { get; set; }
 
     /// <summary>Settings of the matched route; null before routing and when no route matched.</summary>
-    public RouteSettings? Route { get; set; }
+    public RouteSettings? Route { get; private set; }
 
     /// <summary>Where the request came from, behind trusted proxies too; none until <see cref="ClientMiddleware"/> has looked.</summary>
     public IPAddress ClientAddress { get; set; } = IPAddress.None;
@@ -55,6 +57,13 @@ internal sealed class EdgeContext(Revision revision, string requestId, long star
 
     /// <summary>What the limits of the route said; null on routes without limits.</summary>
     public RateLimitVerdict? RateLimits { get; set; }
+
+    /// <summary>The request has matched a route of <paramref name="revision"/>, which may be newer than when it began.</summary>
+    public void Match(Revision revision, RouteSettings route)
+    {
+        Revision = revision;
+        Route = route;
+    }
 }
 
 internal static class EdgeContextExtensions

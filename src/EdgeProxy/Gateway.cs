@@ -7,7 +7,6 @@ using EdgeProxy.RateLimiting;
 using EdgeProxy.Resilience;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
-using Yarp.ReverseProxy.Configuration;
 
 namespace EdgeProxy;
 
@@ -34,16 +33,18 @@ internal sealed partial class Gateway : IAsyncDisposable
     /// <summary>Address really bound for the admin listener.</summary>
     public string AdminAddress => AddressesOf(_admin).First();
 
-    public static Gateway Create(RunOptions options, Revision revision)
+    public static Gateway Create(RunOptions options, Revision revision) =>
+        Create(options, new StartingPoint(revision, [], FellBack: false));
+
+    public static Gateway Create(RunOptions options, StartingPoint start)
     {
+        var revision = start.Revision!;
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         var services = builder.Services;
         builder.Logging.AddEdgeLogging();
         services.AddSingleton(options);
         services.AddSingleton(TimeProvider.System);
-        services.AddSingleton(new Revisions(revision));
-        services.AddSingleton<RevisionConfigProvider>();
-        services.AddSingleton<IProxyConfigProvider>(provider => provider.GetRequiredService<RevisionConfigProvider>());
+        services.AddEdgeConfiguration(options, start);
         services.AddSingleton<Readiness>();
         services.AddRouting();
         services.AddRequestTimeouts();

@@ -35,6 +35,7 @@ internal static class AdminListener
     /// <summary>One line a feature: `v1.MapX(edge)`, which stands in the feature's `XAdmin.cs`.</summary>
     private static void MapFeatures(RouteGroupBuilder v1, IServiceProvider edge)
     {
+        v1.MapConfiguration(edge);
     }
 
     private static void MapProbes(this WebApplication app, Readiness readiness)

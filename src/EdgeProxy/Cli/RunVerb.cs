@@ -25,16 +25,21 @@ internal static class RunVerb
     /// <summary>Serves until a signal ends it. <paramref name="started"/> is called once all listeners are open.</summary>
     public static async Task<int> RunAsync(RunOptions options, Action<Gateway>? started = null)
     {
-        var read = ConfigurationReader.Read(options.ConfigPath, TimeProvider.System);
-        foreach (var fault in read.Faults)
+        using var store = new LastGoodStore(options.StatePath ?? LastGoodStore.DefaultFolder(options.ConfigPath));
+        var start = await StartingPoint.LoadAsync(options, store, TimeProvider.System);
+        await ReportAsync(start.Faults);
+        return start.Revision is null ? Verbs.Failure : await ServeAsync(options, start, started);
+    }
+
+    private static async Task ReportAsync(IEnumerable<Fault> faults)
+    {
+        foreach (var fault in faults)
         {
             await Console.Error.WriteLineAsync(fault.ToString());
         }
-
-        return read.Revision is { } revision ? await ServeAsync(options, revision, started) : Verbs.Failure;
     }
 
-    private static async Task<int> ServeAsync(RunOptions options, Revision revision, Action<Gateway>? started)
+    private static async Task<int> ServeAsync(RunOptions options, StartingPoint start, Action<Gateway>? started)
     {
         var stop = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         void OnSignal(PosixSignalContext signal)
@@ -50,7 +55,7 @@ internal static class RunVerb
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
 
-        await using var gateway = Gateway.Create(options, revision);
+        await using var gateway = Gateway.Create(options, start);
         try
         {
             await gateway.StartAsync();

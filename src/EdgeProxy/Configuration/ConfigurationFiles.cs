@@ -42,7 +42,8 @@ internal static class ConfigurationFiles
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
-    private static ImmutableArray<string> Names(string folder) =>
+    /// <summary>Files of <paramref name="folder"/> that are configuration, in ordinal order.</summary>
+    public static ImmutableArray<string> Names(string folder) =>
     [
         .. Directory.EnumerateFiles(folder)
             .Where(file => IsConfiguration(Path.GetFileName(file)))

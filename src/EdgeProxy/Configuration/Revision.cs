@@ -7,7 +7,7 @@ using Yarp.ReverseProxy.Configuration;
 namespace EdgeProxy.Configuration;
 
 /// <summary>One accepted state of the configuration, immutable, complete and checked.</summary>
-internal sealed class Revision
+internal sealed record Revision
 {
     /// <summary>SHA-256 over the files as written (`${…}` unexpanded), lower-case hex.</summary>
     public required string Hash { get; init; }
@@ -20,6 +20,12 @@ internal sealed class Revision
     public required ImmutableArray<string> Files { get; init; }
 
     public required EdgeOptions Edge { get; init; }
+
+    /// <summary>
+    /// Settings that the files change but that apply at the next start only, such as `Edge.Listen`. <see cref="Edge"/> holds
+    /// the values that are running, so nothing that is served can mix the two.
+    /// </summary>
+    public ImmutableArray<string> AwaitsRestart { get; init; } = [];
 
     public required ClientDirectory Clients { get; init; }
 

@@ -4,21 +4,73 @@ using Yarp.ReverseProxy.Configuration;
 
 namespace EdgeProxy.Configuration;
 
-/// <summary>YARP's source of routes and clusters: always a whole, checked revision.</summary>
-internal sealed class RevisionConfigProvider : IProxyConfigProvider
+/// <summary>YARP's source of routes and clusters: always a whole, checked revision. Hears from YARP what became of it.</summary>
+internal sealed class RevisionConfigProvider(Revisions revisions, TimeProvider time) : IProxyConfigProvider, IConfigChangeListener
 {
-    private volatile RevisionConfig _config;
+    /// <summary>
+    /// YARP keeps the endpoint of a route whose own keys did not change. With the revision in the route's metadata every
+    /// endpoint is made anew, and carries the settings that YARP does not know of. (It also makes a changed
+    /// MaxRequestBodySize count, which YARP leaves out when it compares routes.)
+    /// </summary>
+    private const string RevisionKey = "edgeproxy.revision";
 
-    public RevisionConfigProvider(Revisions revisions) => _config = new RevisionConfig(revisions.Offered);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
+    private volatile RevisionConfig _config = new(revisions.Offered);
+    private volatile TaskCompletionSource<Exception?>? _outcome;
 
     public IProxyConfig GetConfig() => _config;
 
-    /// <summary>Makes YARP apply <paramref name="revision"/>. Returns when YARP has taken or refused it.</summary>
-    public void Apply(Revision revision)
+    /// <summary>
+    /// Makes YARP apply <paramref name="revision"/> and activates it. Null: done, requests are routed by it; else why YARP
+    /// refused it, and the active revision goes on. One call at a time.
+    /// </summary>
+    public async Task<Exception?> ApplyAsync(Revision revision)
     {
+        var refusal = await OfferAsync(revision);
+        if (refusal is not null)
+        {
+            // YARP may have taken a part before it failed; giving it the active revision again brings it back.
+            revisions.Withdraw();
+            await OfferAsync(revisions.Current);
+        }
+
+        return refusal;
+    }
+
+    public void ConfigurationLoadingFailed(IProxyConfigProvider configProvider, Exception exception) =>
+        _outcome?.TrySetResult(exception);
+
+    public void ConfigurationLoaded(IReadOnlyList<IProxyConfig> proxyConfigs)
+    {
+    }
+
+    public void ConfigurationApplyingFailed(IReadOnlyList<IProxyConfig> proxyConfigs, Exception exception) =>
+        _outcome?.TrySetResult(exception);
+
+    /// <summary>Called when the route table has been swapped.</summary>
+    public void ConfigurationApplied(IReadOnlyList<IProxyConfig> proxyConfigs)
+    {
+        revisions.Activate();
+        _outcome?.TrySetResult(null);
+    }
+
+    private async Task<Exception?> OfferAsync(Revision revision)
+    {
+        var outcome = new TaskCompletionSource<Exception?>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _outcome = outcome;
+        revisions.Offer(revision);
         var previous = _config;
         _config = new RevisionConfig(revision);
-        previous.SignalChange();
+        try
+        {
+            previous.SignalChange();
+            return await outcome.Task.WaitAsync(Patience, time);
+        }
+        catch (TimeoutException exception)
+        {
+            return exception;
+        }
     }
 
     [SuppressMessage("Design", "CA1001", Justification = "A source without a timer holds nothing to release.")]
@@ -29,7 +81,8 @@ internal sealed class RevisionConfigProvider : IProxyConfigProvider
         public RevisionConfig(Revision revision)
         {
             RevisionId = revision.Id;
-            Routes = revision.ProxyRoutes;
+            var stamp = new Dictionary<string, string> { [RevisionKey] = revision.Hash };
+            Routes = [.. revision.ProxyRoutes.Select(route => route with { Metadata = Stamped(route.Metadata, stamp) })];
             Clusters = revision.ProxyClusters;
             ChangeToken = new CancellationChangeToken(_changed.Token);
         }
@@ -43,5 +96,9 @@ internal sealed class RevisionConfigProvider : IProxyConfigProvider
         public IChangeToken ChangeToken { get; }
 
         public void SignalChange() => _changed.Cancel();
+
+        private static Dictionary<string, string> Stamped(
+            IReadOnlyDictionary<string, string>? metadata, Dictionary<string, string> stamp) =>
+            metadata is null or { Count: 0 } ? stamp : new Dictionary<string, string>(metadata) { [RevisionKey] = stamp[RevisionKey] };
     }
 }

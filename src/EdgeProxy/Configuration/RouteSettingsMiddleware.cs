@@ -2,12 +2,18 @@ using Yarp.ReverseProxy.Configuration;
 
 namespace EdgeProxy.Configuration;
 
-/// <summary>Hands the matched route's settings to the request.</summary>
+/// <summary>Hands the matched route's settings, and the revision they belong to, to the request.</summary>
 internal sealed class RouteSettingsMiddleware(RequestDelegate next)
 {
     public Task Invoke(HttpContext context)
     {
-        context.Edge().Route = context.GetEndpoint()?.Metadata.GetMetadata<RouteSettings>();
+        if (context.GetEndpoint()?.Metadata is { } metadata
+            && metadata.GetMetadata<RouteSettings>() is { } route
+            && metadata.GetMetadata<Revision>() is { } revision)
+        {
+            context.Edge().Match(revision, route);
+        }
+
         return next(context);
     }
 }
@@ -17,5 +23,8 @@ internal static class RouteSettingsConvention
     /// <summary>Attaches to each of YARP's endpoints the settings of its route in the revision being applied.</summary>
     public static void WithRouteSettings(this ReverseProxyConventionBuilder endpoints, Revisions revisions) =>
         endpoints.ConfigureEndpoints((IEndpointConventionBuilder endpoint, RouteConfig route) =>
-            endpoint.WithMetadata(revisions.Offered.Routes[route.RouteId]));
+        {
+            var revision = revisions.Offered;
+            endpoint.WithMetadata(revision, revision.Routes[route.RouteId]);
+        });
 }

@@ -1,0 +1,95 @@
+using System.Collections.Immutable;
+
+namespace EdgeProxy.Configuration;
+
+/// <summary>Takes what has been read, or refuses it; either way the outcome is logged, counted and kept for the admin API.</summary>
+internal sealed partial class ConfigurationReload(
+    Revisions revisions,
+    RevisionConfigProvider proxy,
+    RevisionRehearsal rehearsal,
+    ReloadStatus status,
+    TimeProvider time,
+    ILogger<ConfigurationReload> logger)
+{
+    /// <summary>
+    /// Makes the revision active. Empty: it is. Else why not, and nothing has changed. Errors that the reader found are
+    /// returned as they are, so that the caller can wait for a half-written file to be completed before reporting them.
+    /// </summary>
+    public async Task<ImmutableArray<Fault>> ApplyAsync(ReadResult read)
+    {
+        if (read.Revision is not { } wanted)
+        {
+            return read.Faults;
+        }
+
+        if (wanted.Hash == revisions.Current.Hash)
+        {
+            Restore();
+            return [];
+        }
+
+        var revision = StartOnlySettings.Keep(wanted, revisions.First.Edge);
+        var faults = await rehearsal.RunAsync(revision);
+        if (faults.Length > 0)
+        {
+            return faults;
+        }
+
+        if (await proxy.ApplyAsync(revision) is { } refusal)
+        {
+            return [RevisionRehearsal.ToFault(refusal, revision, "$.ReverseProxy")];
+        }
+
+        Accept(revision, read.Faults);
+        return [];
+    }
+
+    /// <summary>Reports faults that have come to stay.</summary>
+    public void Refuse(ImmutableArray<Fault> faults)
+    {
+        status.Report(ReloadResult.Refused, new ReloadOutcome(false, time.GetUtcNow(), faults, status.Last.Warnings));
+        foreach (var fault in faults)
+        {
+            LogFault(logger, fault.Severity == FaultSeverity.Error ? LogLevel.Error : LogLevel.Warning, fault);
+        }
+
+        LogRefused(logger, faults.Count(fault => fault.Severity == FaultSeverity.Error), revisions.Current.Id);
+    }
+
+    /// <summary>The files hold the active revision (again).</summary>
+    public void Restore()
+    {
+        if (status.Last.Success)
+        {
+            return;
+        }
+
+        status.Report(ReloadResult.Unchanged, new ReloadOutcome(true, time.GetUtcNow(), [], status.Last.Warnings));
+        LogRestored(logger, revisions.Current.Id);
+    }
+
+    private void Accept(Revision revision, ImmutableArray<Fault> warnings)
+    {
+        var file = revision.Files.FirstOrDefault() ?? "";
+        warnings = [.. warnings, .. revision.AwaitsRestart.Select(setting => StartOnlySettings.ToWarning(setting, file))];
+        status.Report(ReloadResult.Accepted, new ReloadOutcome(true, time.GetUtcNow(), [], warnings));
+        foreach (var warning in warnings)
+        {
+            LogFault(logger, LogLevel.Warning, warning);
+        }
+
+        LogAccepted(logger, revision.Id, revision.ProxyRoutes.Count, revision.ProxyClusters.Count);
+    }
+
+    [LoggerMessage(Message = "{Fault}")]
+    private static partial void LogFault(ILogger logger, LogLevel level, Fault fault);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Configuration refused, {Errors} errors; revision {Revision} goes on serving")]
+    private static partial void LogRefused(ILogger logger, int errors, string revision);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Revision {Revision} active: {Routes} routes, {Clusters} clusters")]
+    private static partial void LogAccepted(ILogger logger, string revision, int routes, int clusters);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The configuration is as revision {Revision} again, which is active")]
+    private static partial void LogRestored(ILogger logger, string revision);
+}

@@ -1,0 +1,23 @@
+using EdgeProxy.Cli;
+using Yarp.ReverseProxy.Configuration;
+
+namespace EdgeProxy.Configuration;
+
+internal static class ConfigurationServices
+{
+    /// <summary>The active revision, and all that replaces it when the files change.</summary>
+    public static void AddEdgeConfiguration(this IServiceCollection services, RunOptions options, StartingPoint start)
+    {
+        services.AddSingleton(new Revisions(start.Revision!));
+        services.AddSingleton<RevisionConfigProvider>();
+        services.AddSingleton<IProxyConfigProvider>(provider => provider.GetRequiredService<RevisionConfigProvider>());
+        services.AddSingleton<IConfigChangeListener>(provider => provider.GetRequiredService<RevisionConfigProvider>());
+        services.AddSingleton(start);
+        services.AddSingleton(provider => new ReloadStatus(start.ToOutcome(provider.GetRequiredService<TimeProvider>().GetUtcNow())));
+        services.AddSingleton<ConfigurationMetrics>();
+        services.AddSingleton<RevisionRehearsal>();
+        services.AddSingleton<ConfigurationReload>();
+        services.AddSingleton(new LastGoodStore(options.StatePath ?? LastGoodStore.DefaultFolder(options.ConfigPath)));
+        services.AddHostedService<ConfigurationWorker>();
+    }
+}

@@ -1,0 +1,168 @@
+using System.Collections.Immutable;
+using System.Threading.Channels;
+using EdgeProxy.Cli;
+using Microsoft.Extensions.Hosting;
+
+namespace EdgeProxy.Configuration;
+
+/// <summary>
+/// Watches the configuration and reloads it. What counts is a look at the contents every second: it sees what no watcher
+/// tells of, such as a write that keeps the time, a link swapped elsewhere, a network folder. The watcher only makes it look
+/// sooner, and may fail without harm.
+/// </summary>
+internal sealed partial class ConfigurationWorker(
+    RunOptions options,
+    StartingPoint start,
+    ConfigurationReload reload,
+    ReloadStatus status,
+    ConfigurationMetrics metrics,
+    LastGoodStore store,
+    TimeProvider time,
+    ILogger<ConfigurationWorker> logger) : BackgroundService
+{
+    private static readonly TimeSpan Period = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Soon = TimeSpan.FromMilliseconds(100);
+
+    private readonly Channel<bool> _hints = Channel.CreateBounded<bool>(
+        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+
+    private readonly ReloadTrigger _trigger = new();
+    private readonly long _began = time.GetTimestamp();
+
+    /// <summary>Faults that were reported at start and are not to be reported a second time.</summary>
+    private ImmutableArray<Fault> _known = start.FellBack ? start.Faults : [];
+
+    private TimeSpan Now => time.GetElapsedTime(_began);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await Task.Yield();
+        metrics.Observe();
+        if (start.FellBack)
+        {
+            LogFellBack(logger, start.Revision!.Id, start.Faults.Length);
+        }
+
+        using var watcher = TryWatch();
+        await using var timer = time.CreateTimer(_ => Hint(), null, TimeSpan.Zero, Period);
+        await foreach (var _ in _hints.Reader.ReadAllAsync(stoppingToken))
+        {
+            try
+            {
+                if (!await LookAsync())
+                {
+                    timer.Change(Soon, Period);
+                }
+            }
+            catch (Exception exception)
+            {
+                // A bug must not end the watching: the next change may be one that can be read.
+                LogFailed(logger, exception);
+            }
+        }
+    }
+
+    public override void Dispose()
+    {
+        store.Dispose();
+        base.Dispose();
+    }
+
+    /// <summary>Looks at the files once. False: something is going on there, look again soon.</summary>
+    private async Task<bool> LookAsync()
+    {
+        var snapshot = SourceSnapshot.Take(options.ConfigPath);
+        switch (_trigger.Observe(snapshot, Now))
+        {
+            case ReloadStep.Idle:
+                return true;
+            case ReloadStep.Restored:
+                _trigger.Accepted(snapshot);
+                reload.Restore();
+                return true;
+            case ReloadStep.Wait:
+                return false;
+            default:
+                return await ReadAsync(snapshot);
+        }
+    }
+
+    private async Task<bool> ReadAsync(SourceSnapshot snapshot)
+    {
+        var read = ConfigurationReader.Read(options.ConfigPath, time);
+        if (SourceSnapshot.Take(options.ConfigPath).Hash != snapshot.Hash)
+        {
+            return false; // written to while it was read
+        }
+
+        var faults = await reload.ApplyAsync(read);
+        if (faults.Length == 0)
+        {
+            _trigger.Accepted(snapshot);
+            _known = [];
+            Keep(snapshot);
+            return true;
+        }
+
+        if (!_trigger.IsQuiet(Now))
+        {
+            return false;
+        }
+
+        _trigger.Refused(snapshot);
+        if (!faults.SequenceEqual(_known))
+        {
+            reload.Refuse(faults);
+        }
+
+        _known = [];
+        return true;
+    }
+
+    private void Keep(SourceSnapshot snapshot)
+    {
+        var obstacle = store.Save(options.ConfigPath, snapshot);
+        if (obstacle is not null && obstacle != status.StateWarning)
+        {
+            LogNotKept(logger, obstacle);
+        }
+
+        status.StateWarning = obstacle;
+    }
+
+    private FileSystemWatcher? TryWatch()
+    {
+        try
+        {
+            var watcher = new FileSystemWatcher(SourceSnapshot.FolderOf(options.ConfigPath));
+            watcher.Changed += (_, _) => Hint();
+            watcher.Created += (_, _) => Hint();
+            watcher.Deleted += (_, _) => Hint();
+            watcher.Renamed += (_, _) => Hint();
+            watcher.Error += (_, error) => LogNotWatching(logger, error.GetException().Message);
+            watcher.EnableRaisingEvents = true;
+            return watcher;
+        }
+        catch (Exception exception) when (exception is IOException or ArgumentException or UnauthorizedAccessException)
+        {
+            LogNotWatching(logger, exception.Message);
+            return null;
+        }
+    }
+
+    private void Hint() => _hints.Writer.TryWrite(true);
+
+    [LoggerMessage(
+        Level = LogLevel.Critical,
+        Message = "FALLEN BACK to the last good revision {Revision}: the files have {Faults} faults and are not being served")]
+    private static partial void LogFellBack(ILogger logger, string revision, int faults);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "No notice of file changes ({Reason}); the files are looked at every second")]
+    private static partial void LogNotWatching(ILogger logger, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The last good revision is not kept: {Reason}")]
+    private static partial void LogNotKept(ILogger logger, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Looking at the configuration failed")]
+    private static partial void LogFailed(ILogger logger, Exception exception);
+}

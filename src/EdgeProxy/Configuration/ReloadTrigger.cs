@@ -1,0 +1,95 @@
+namespace EdgeProxy.Configuration;
+
+/// <summary>What to do about the files as they look now.</summary>
+internal enum ReloadStep
+{
+    /// <summary>Nothing has changed that has not been dealt with.</summary>
+    Idle,
+
+    /// <summary>The files are as the active revision again, after others were refused.</summary>
+    Restored,
+
+    /// <summary>A file is gone and may come back: look again soon.</summary>
+    Wait,
+
+    Read,
+}
+
+/// <summary>
+/// Decides from what the files hold when they are worth reading and when their faults are worth reporting. Knows no clock
+/// and no disk: it is told the time that has passed since the process began.
+/// </summary>
+internal sealed class ReloadTrigger
+{
+    /// <summary>How long a file of a folder must stay away to count as removed.</summary>
+    public static readonly TimeSpan RemovedAfter = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long faulty files must stay as they are before they are reported: they may be half written.</summary>
+    public static readonly TimeSpan QuietFor = TimeSpan.FromMilliseconds(500);
+
+    private readonly Dictionary<string, TimeSpan> _missingSince = new(StringComparer.Ordinal);
+    private SourceSnapshot? _accepted;
+    private string? _refused;
+    private string? _pending;
+    private TimeSpan _pendingSince;
+
+    public ReloadStep Observe(SourceSnapshot seen, TimeSpan now)
+    {
+        var missing = IsFileMissing(seen, now);
+        if (seen.Hash == _accepted?.Hash || seen.Hash == _refused)
+        {
+            _pending = null;
+            return seen.Hash != _refused && _refused is not null ? ReloadStep.Restored : ReloadStep.Idle;
+        }
+
+        if (seen.Hash != _pending)
+        {
+            _pending = seen.Hash;
+            _pendingSince = now;
+        }
+
+        return missing ? ReloadStep.Wait : ReloadStep.Read;
+    }
+
+    /// <summary>Whether the content last observed has stood long enough for its faults to be meant.</summary>
+    public bool IsQuiet(TimeSpan now) => now - _pendingSince >= QuietFor;
+
+    /// <summary>The active revision is what <paramref name="snapshot"/> holds.</summary>
+    public void Accepted(SourceSnapshot snapshot)
+    {
+        _accepted = snapshot;
+        _refused = null;
+        _missingSince.Clear();
+    }
+
+    /// <summary>The faults of <paramref name="snapshot"/> have been reported.</summary>
+    public void Refused(SourceSnapshot snapshot) => _refused = snapshot.Hash;
+
+    private bool IsFileMissing(SourceSnapshot seen, TimeSpan now)
+    {
+        if (_accepted is null)
+        {
+            return false;
+        }
+
+        var waiting = false;
+        foreach (var file in _accepted.Files)
+        {
+            if (seen.Files.Any(other => other.Name == file.Name))
+            {
+                _missingSince.Remove(file.Name);
+            }
+            else if (!_missingSince.TryAdd(file.Name, now))
+            {
+                waiting |= now - _missingSince[file.Name] < RemovedAfter;
+            }
+            else
+            {
+                waiting = true;
+            }
+        }
+
+        // Nothing left at all is no removal but a fault, and is not waited for.
+        return waiting && seen.Files.Length > 0;
+    }
+}

@@ -1,0 +1,57 @@
+using System.Collections.Immutable;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace EdgeProxy.Configuration;
+
+/// <summary>One file of the configuration as it stood on disk.</summary>
+/// <param name="Name">File name without folder.</param>
+/// <param name="Sha256">Of its bytes, lower-case hex; null when it could not be read.</param>
+internal sealed record FileHash(string Name, string? Sha256);
+
+/// <summary>What the configuration's files held at one moment. Contents, not times: some tools write without touching those.</summary>
+/// <param name="Files">In ordinal order of their names; empty when the file or the folder is missing.</param>
+/// <param name="Hash">Over all names and contents.</param>
+internal sealed record SourceSnapshot(ImmutableArray<FileHash> Files, string Hash)
+{
+    public static SourceSnapshot Take(string path) =>
+        Of([.. Paths(path).Select(file => new FileHash(Path.GetFileName(file), HashOf(file)))]);
+
+    public static SourceSnapshot Of(ImmutableArray<FileHash> files)
+    {
+        var text = string.Join('\n', files.Select(file => file.Sha256 + " " + file.Name));
+        return new SourceSnapshot(files, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text))));
+    }
+
+    /// <summary>Folder that relative paths inside the configuration start from, and where `.edgeproxy` is kept by default.</summary>
+    public static string FolderOf(string path) =>
+        Directory.Exists(path) ? path : Path.GetDirectoryName(Path.GetFullPath(path)) ?? path;
+
+    /// <summary>The files that make up the configuration at <paramref name="path"/>, in ordinal order.</summary>
+    public static IEnumerable<string> Paths(string path)
+    {
+        try
+        {
+            return Directory.Exists(path)
+                ? ConfigurationFiles.Names(path)
+                : File.Exists(path) ? [path] : [];
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
+
+    private static string? HashOf(string file)
+    {
+        try
+        {
+            using var stream = File.OpenRead(file);
+            return Convert.ToHexStringLower(SHA256.HashData(stream));
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+}

@@ -1,0 +1,72 @@
+using System.Collections.Immutable;
+using EdgeProxy.Cli;
+
+namespace EdgeProxy.Configuration;
+
+/// <summary>What the process starts from.</summary>
+/// <param name="Revision">The revision to serve; null: there is none, and the process ends.</param>
+/// <param name="Faults">What is to be said about the files: warnings, or the faults that keep them from being served.</param>
+/// <param name="FellBack"><paramref name="Revision"/> is the last good one, kept by an earlier run, and not what the files say.</param>
+internal sealed record StartingPoint(Revision? Revision, ImmutableArray<Fault> Faults, bool FellBack)
+{
+    /// <summary>Reads the files; if they are faulty and the user allows it, the last good revision.</summary>
+    public static async Task<StartingPoint> LoadAsync(RunOptions options, LastGoodStore store, TimeProvider time)
+    {
+        var (revision, faults) = await ReadAsync(options.ConfigPath, time);
+        return revision is not null || !options.FallBack
+            ? new StartingPoint(revision, faults, FellBack: false)
+            : await FallBackAsync(options, faults, store, time);
+    }
+
+    /// <summary>The last good revision, because of <paramref name="faults"/> in the files.</summary>
+    public static async Task<StartingPoint> FallBackAsync(
+        RunOptions options, ImmutableArray<Fault> faults, LastGoodStore store, TimeProvider time)
+    {
+        if (store.FindConfiguration(options.ConfigPath) is not { } kept)
+        {
+            var nothing = new Fault(
+                FaultSeverity.Error, "no_last_good", options.ConfigPath, 1, 1, "$", "there is no whole last good revision to fall back to");
+            return new StartingPoint(null, [.. faults, nothing], FellBack: false);
+        }
+
+        var (revision, itsFaults) = await ReadAsync(kept, time);
+        return revision is null
+            ? new StartingPoint(null, [.. faults, .. itsFaults], FellBack: false)
+            : new StartingPoint(WithCertificatesOf(revision, kept, options.ConfigPath), faults, FellBack: true);
+    }
+
+    public ReloadOutcome ToOutcome(DateTimeOffset now) =>
+        FellBack ? new ReloadOutcome(false, now, Faults, []) : new ReloadOutcome(true, now, [], Faults);
+
+    private static async Task<(Revision? Revision, ImmutableArray<Fault> Faults)> ReadAsync(string path, TimeProvider time)
+    {
+        var read = ConfigurationReader.Read(path, time);
+        return read.Revision is { } revision && await RevisionRehearsal.RouteAsync(revision) is { IsEmpty: false } faults
+            ? (null, faults)
+            : (read.Revision, read.Faults);
+    }
+
+    /// <summary>Relative paths count from the file that names them: the one that was kept a copy of, not the copy.</summary>
+    private static Revision WithCertificatesOf(Revision revision, string kept, string configPath)
+    {
+        var copies = Directory.Exists(kept) ? kept : Path.GetDirectoryName(kept)!;
+        var originals = SourceSnapshot.FolderOf(configPath);
+        return revision with
+        {
+            Edge = revision.Edge with
+            {
+                Listen =
+                [
+                    .. revision.Edge.Listen.Select(listener => listener with
+                    {
+                        Certificates = [.. listener.Certificates.Select(c => new CertificateOptions(Rebase(c.Path), Rebase(c.KeyPath)))],
+                    }),
+                ],
+            },
+        };
+
+        string Rebase(string path) => path.StartsWith(copies + Path.DirectorySeparatorChar, StringComparison.Ordinal)
+            ? Path.Combine(originals, Path.GetRelativePath(copies, path))
+            : path;
+    }
+}

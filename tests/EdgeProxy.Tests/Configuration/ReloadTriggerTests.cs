@@ -1,0 +1,98 @@
+using EdgeProxy.Configuration;
+using Xunit;
+
+namespace EdgeProxy.Tests.Configuration;
+
+public sealed class ReloadTriggerTests
+{
+    private static readonly SourceSnapshot Good = Files(("a.json", "1"), ("b.json", "1"));
+    private static readonly SourceSnapshot Changed = Files(("a.json", "2"), ("b.json", "1"));
+    private static readonly SourceSnapshot WithoutB = Files(("a.json", "1"));
+
+    private readonly ReloadTrigger _trigger = new();
+
+    [Fact]
+    public void The_first_look_reads()
+    {
+        Assert.Equal(ReloadStep.Read, _trigger.Observe(Good, Seconds(0)));
+    }
+
+    [Fact]
+    public void The_same_content_is_not_read_again()
+    {
+        _trigger.Accepted(Good);
+        Assert.Equal(ReloadStep.Idle, _trigger.Observe(Files(("a.json", "1"), ("b.json", "1")), Seconds(1)));
+    }
+
+    [Fact]
+    public void Refused_content_is_not_read_again_until_it_changes()
+    {
+        _trigger.Accepted(Good);
+        _trigger.Observe(Changed, Seconds(1));
+        _trigger.Refused(Changed);
+        Assert.Equal(ReloadStep.Idle, _trigger.Observe(Changed, Seconds(2)));
+        Assert.Equal(ReloadStep.Read, _trigger.Observe(Files(("a.json", "3"), ("b.json", "1")), Seconds(3)));
+    }
+
+    [Fact]
+    public void The_active_content_after_a_refused_one_is_a_restoration()
+    {
+        _trigger.Accepted(Good);
+        _trigger.Observe(Changed, Seconds(1));
+        _trigger.Refused(Changed);
+        Assert.Equal(ReloadStep.Restored, _trigger.Observe(Good, Seconds(2)));
+        _trigger.Accepted(Good);
+        Assert.Equal(ReloadStep.Idle, _trigger.Observe(Good, Seconds(3)));
+    }
+
+    [Fact]
+    public void Content_is_quiet_once_it_has_not_changed_for_a_while()
+    {
+        _trigger.Accepted(Good);
+        _trigger.Observe(Changed, Seconds(10));
+        Assert.False(_trigger.IsQuiet(Seconds(10.1)));
+        _trigger.Observe(Files(("a.json", "3"), ("b.json", "1")), Seconds(10.4));
+        Assert.False(_trigger.IsQuiet(Seconds(10.8)));
+        Assert.True(_trigger.IsQuiet(Seconds(10.9)));
+    }
+
+    [Fact]
+    public void A_vanished_file_counts_as_removed_after_five_seconds()
+    {
+        _trigger.Accepted(Good);
+        Assert.Equal(ReloadStep.Wait, _trigger.Observe(WithoutB, Seconds(10)));
+        Assert.Equal(ReloadStep.Wait, _trigger.Observe(WithoutB, Seconds(14.9)));
+        Assert.Equal(ReloadStep.Read, _trigger.Observe(WithoutB, Seconds(15)));
+    }
+
+    [Fact]
+    public void A_vanished_file_that_returns_and_vanishes_again_has_its_five_seconds_anew()
+    {
+        _trigger.Accepted(Good);
+        _trigger.Observe(WithoutB, Seconds(10));
+        Assert.Equal(ReloadStep.Idle, _trigger.Observe(Good, Seconds(13)));
+        Assert.Equal(ReloadStep.Wait, _trigger.Observe(WithoutB, Seconds(14)));
+        Assert.Equal(ReloadStep.Wait, _trigger.Observe(WithoutB, Seconds(16)));
+        Assert.Equal(ReloadStep.Read, _trigger.Observe(WithoutB, Seconds(19)));
+    }
+
+    [Fact]
+    public void A_change_beside_a_vanished_file_waits_for_it_too()
+    {
+        _trigger.Accepted(Good);
+        Assert.Equal(ReloadStep.Wait, _trigger.Observe(Files(("a.json", "2")), Seconds(10)));
+        Assert.Equal(ReloadStep.Read, _trigger.Observe(Files(("a.json", "3")), Seconds(15)));
+    }
+
+    [Fact]
+    public void Nothing_left_at_all_is_not_waited_for()
+    {
+        _trigger.Accepted(Good);
+        Assert.Equal(ReloadStep.Read, _trigger.Observe(Files(), Seconds(10)));
+    }
+
+    private static TimeSpan Seconds(double seconds) => TimeSpan.FromSeconds(seconds);
+
+    private static SourceSnapshot Files(params (string Name, string Sha256)[] files) =>
+        SourceSnapshot.Of([.. files.Select(file => new FileHash(file.Name, file.Sha256))]);
+}
