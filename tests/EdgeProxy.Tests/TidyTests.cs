@@ -10,7 +10,10 @@ public sealed partial class TidyTests
     private const int FileLimit = 300;
 
     /// <summary>Files that break a rule, with the reason beside them: debt stays visible.</summary>
-    private static readonly string[] Exceptions = [];
+    private static readonly string[] Exceptions =
+    [
+        "tests/EdgeProxy.IntegrationTests/Draining/DrainTests.cs", // waits on purpose: nothing may happen within the grace
+    ];
 
     public static TheoryData<string> Sources() => [.. Repository.Files().Where(file => file.EndsWith(".cs", StringComparison.Ordinal))];
 
@@ -41,7 +44,7 @@ public sealed partial class TidyTests
     public void Nothing_sleeps_for_luck(string file)
     {
         var sleep = Sleeps().Match(Repository.Read(file));
-        Assert.False(sleep.Success, $"{file}: {sleep.Value}. Wait for a condition, with a deadline");
+        Assert.False(sleep.Success && !Exceptions.Contains(file), $"{file}: {sleep.Value}. Wait for a condition, with a deadline");
     }
 
     [Theory, MemberData(nameof(Texts))]
