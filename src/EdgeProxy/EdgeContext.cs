@@ -2,6 +2,7 @@ using System.Net;
 using EdgeProxy.Clients;
 using EdgeProxy.Configuration;
 using EdgeProxy.Errors;
+using EdgeProxy.Metrics;
 using EdgeProxy.RateLimiting;
 
 namespace EdgeProxy;
@@ -34,6 +35,9 @@ internal sealed class EdgeContext(Revision revision, string requestId, long star
     /// <summary>Id of the trace that this request belongs to: 32 hexadecimal digits.</summary>
     public string TraceId => Yarp.TraceParent.TraceIdOf(TraceParent);
 
+    /// <summary>Somebody keeps this trace: its sampled flag is set.</summary>
+    public bool IsTraced => Yarp.TraceParent.IsSampled(TraceParent);
+
     /// <summary>
     /// Time spent on destinations, in ticks of <see cref="TimeProvider.GetTimestamp"/>: attempts up to the answer's head, then the
     /// copying of its body, at whatever pace the client takes it.
@@ -57,6 +61,12 @@ internal sealed class EdgeContext(Revision revision, string requestId, long star
 
     /// <summary>What the limits of the route said; null on routes without limits.</summary>
     public RateLimitVerdict? RateLimits { get; set; }
+
+    /// <summary>What the client got was written by <see cref="ErrorWriter"/>, not by a destination.</summary>
+    public bool AnsweredByEdge { get; set; }
+
+    /// <summary>The sum that counts this request as under way; null before its route is known.</summary>
+    public StripedSum? InFlight { get; set; }
 
     /// <summary>The request has matched a route of <paramref name="revision"/>, which may be newer than when it began.</summary>
     public void Match(Revision revision, RouteSettings route)

@@ -3,6 +3,7 @@ using EdgeProxy.Cli;
 using EdgeProxy.Configuration;
 using EdgeProxy.Draining;
 using EdgeProxy.Errors;
+using EdgeProxy.Metrics;
 using EdgeProxy.RateLimiting;
 using EdgeProxy.Resilience;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -48,6 +49,7 @@ internal sealed partial class Gateway : IAsyncDisposable
         services.AddSingleton<Readiness>();
         services.AddRouting();
         services.AddRequestTimeouts();
+        services.AddEdgeMetrics();
         services.AddEdgeErrors();
         services.AddEdgeRateLimiting();
         services.AddEdgeReverseProxy();
@@ -55,6 +57,7 @@ internal sealed partial class Gateway : IAsyncDisposable
         services.AddEdgeDraining();                  // after the listeners: its transport stands before Kestrel's own
 
         var traffic = builder.Build();
+        traffic.Services.StartMetrics();
         traffic.UseEdgePipeline();
         return new Gateway(traffic, AdminListener.Create(traffic.Services, revision.Edge));
     }

@@ -2,6 +2,7 @@ using EdgeProxy.Clients;
 using EdgeProxy.Configuration;
 using EdgeProxy.Draining;
 using EdgeProxy.Errors;
+using EdgeProxy.Metrics;
 using EdgeProxy.Resilience;
 using EdgeProxy.WebSockets;
 
@@ -14,9 +15,11 @@ internal static class Pipeline
     {
         app.UseMiddleware<EdgeContextMiddleware>();  // first: whatever happens below has a revision and an id to name
         app.UseMiddleware<DrainMiddleware>();        // before anything that can answer: during a drain every answer says close
+        app.UseMiddleware<RequestMetricsMiddleware>(); // around errors: counts the answer that the client really got
         app.UseMiddleware<ErrorMiddleware>();        // the only writer of error bodies; what is below names an error, not a body
         app.UseRouting();
         app.UseMiddleware<RouteSettingsMiddleware>(); // after routing: from here on the request knows its route's settings
+        app.UseMiddleware<InFlightMiddleware>();     // as soon as the route is known: what hangs below shows up as under way
         app.UseMiddleware<ClientMiddleware>();       // before limits: the client is what most buckets are kept for
         app.UseRateLimiter();                        // before balancing: a refused request costs no upstream
         app.UseRequestTimeouts();                    // YARP refuses routes with a timeout unless this stands before the endpoints

@@ -1,4 +1,5 @@
 using EdgeProxy.Configuration;
+using EdgeProxy.Metrics;
 
 namespace EdgeProxy.Admin;
 
@@ -27,6 +28,7 @@ internal static class AdminListener
         app.UseRouting();
         app.Use(Guard(options.Admin));        // after routing: what is open to all is told by the endpoint
         app.MapProbes(edge.GetRequiredService<Readiness>());
+        app.MapMetrics(edge).WithMetadata(OpenToAll.Instance);
         app.MapOpenApi();                     // /openapi/v1.json
         MapFeatures(app.MapGroup("/v1"), edge);
         return app;

@@ -13,6 +13,7 @@ internal static class ErrorWriter
         var error = failure.Error;
         var response = context.Response;
 
+        edge.AnsweredByEdge = true;
         response.StatusCode = error.Status;
         response.ContentType = "application/problem+json";
         response.Headers.CacheControl = "no-store";

@@ -44,6 +44,9 @@ internal static class TraceParent
     /// <summary>The trace's id, 32 hexadecimal digits.</summary>
     public static string TraceIdOf(string traceParent) => traceParent.Substring(TraceAt, TraceLength);
 
+    /// <summary>The lowest bit of the flags: whoever began the trace keeps it.</summary>
+    public static bool IsSampled(string traceParent) => (Convert.ToInt32(traceParent.Substring(FlagsAt, 2), 16) & 1) == 1;
+
     public static bool IsValid(string? field) =>
         field is { Length: >= Length }
         && IsHex(field, 0, 2)
