@@ -3,6 +3,7 @@ using EdgeProxy.Cli;
 using EdgeProxy.Configuration;
 using EdgeProxy.Draining;
 using EdgeProxy.Errors;
+using EdgeProxy.Health;
 using EdgeProxy.Metrics;
 using EdgeProxy.RateLimiting;
 using EdgeProxy.Resilience;
@@ -53,6 +54,7 @@ internal sealed partial class Gateway : IAsyncDisposable
         services.AddEdgeErrors();
         services.AddEdgeRateLimiting();
         services.AddEdgeReverseProxy();
+        services.AddEdgeHealth();
         builder.WebHost.UseEdgeListeners(revision.Edge);
         services.AddEdgeDraining();                  // after the listeners: its transport stands before Kestrel's own
 

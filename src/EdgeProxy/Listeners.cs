@@ -38,6 +38,7 @@ internal static class Listeners
         logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
         logging.AddFilter("Yarp", LogLevel.Warning);
         logging.AddFilter("Yarp.ReverseProxy.Forwarder.HttpForwarder", LogLevel.Error);
+        logging.AddFilter("Yarp.ReverseProxy.Health", LogLevel.Error); // a line a failed probe; the edge logs a line a change
     }
 
     private static IPEndPoint EndPointOf(BindingAddress address) => new(

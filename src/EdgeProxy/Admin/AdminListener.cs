@@ -1,4 +1,5 @@
 using EdgeProxy.Configuration;
+using EdgeProxy.Health;
 using EdgeProxy.Metrics;
 
 namespace EdgeProxy.Admin;
@@ -38,6 +39,7 @@ internal static class AdminListener
     private static void MapFeatures(RouteGroupBuilder v1, IServiceProvider edge)
     {
         v1.MapConfiguration(edge);
+        v1.MapClusters(edge);
     }
 
     private static void MapProbes(this WebApplication app, Readiness readiness)

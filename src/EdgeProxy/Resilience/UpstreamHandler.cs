@@ -1,5 +1,6 @@
 using EdgeProxy.Yarp;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Http.Timeouts;
 
 namespace EdgeProxy.Resilience;
 
@@ -49,7 +50,7 @@ internal sealed class UpstreamHandler(string cluster, UpstreamPools pools, Attem
         }
         catch (Exception exception)
         {
-            outcome = AttemptOutcome.Of(exception, client.RequestAborted.IsCancellationRequested, cancellation.IsCancellationRequested);
+            outcome = AttemptOutcome.Of(exception, ClientIsGone(client), cancellation.IsCancellationRequested);
             throw;
         }
         finally
@@ -59,6 +60,11 @@ internal sealed class UpstreamHandler(string cluster, UpstreamPools pools, Attem
             metrics.Attempted(cluster, outcome, time.GetElapsedTime(started, edge.AnsweredAt));
         }
     }
+
+    /// <summary>The route's timeout signals the same token as the client's going away.</summary>
+    private static bool ClientIsGone(HttpContext client) =>
+        client.RequestAborted.IsCancellationRequested
+        && client.Features.Get<IHttpRequestTimeoutFeature>()?.RequestTimeoutToken.IsCancellationRequested is not true;
 
     private static bool IsStale(HttpRequestException exception) => AttemptOutcome.FindClosed(exception) is { Reused: true };
 

@@ -26,6 +26,26 @@ public sealed class RequestFieldsTests
     }
 
     [Fact]
+    public async Task A_trusted_peer_s_claims_are_kept_and_its_address_appended()
+    {
+        var head = await TrustedHeadAsync(("X-Forwarded-For", "203.0.113.7"), ("X-Forwarded-Proto", "https"),
+            ("X-Forwarded-Host", "shop.example"), ("Forwarded", "for=203.0.113.7"), ("X-Request-Id", "from.a_friend-1"));
+
+        Assert.Equal("203.0.113.7, 127.0.0.1", Field(head, "X-Forwarded-For"));
+        Assert.Equal("https", Field(head, "X-Forwarded-Proto"));
+        Assert.Equal("shop.example", Field(head, "X-Forwarded-Host"));
+        Assert.Equal("for=203.0.113.7", Field(head, "Forwarded"));
+        Assert.Equal("from.a_friend-1", Field(head, "X-Request-Id"));
+    }
+
+    [Theory]
+    [InlineData("short")]
+    [InlineData("has spaces in it")]
+    [InlineData("newline%0ainjected!")]
+    public async Task An_unfit_request_id_is_replaced_even_when_it_comes_from_a_trusted_peer(string id) =>
+        Assert.Matches("^[0-9a-f]{32}$", Field(await TrustedHeadAsync(("X-Request-Id", id)), "X-Request-Id"));
+
+    [Fact]
     public async Task The_client_is_told_the_id_that_the_destination_saw_and_not_the_destination_s_own()
     {
         await using var upstream = RawUpstream.Answering("HTTP/1.1 204 No Content\r\nX-Request-Id: theirs-theirs\r\n\r\n");
@@ -108,10 +128,15 @@ public sealed class RequestFieldsTests
         Assert.Equal("inner; error=dns_error", Assert.Single((await edge.Client.GetAsync("/")).Headers.GetValues("Proxy-Status")));
     }
 
-    private static async Task<string> HeadAsync(params (string Name, string Value)[] fields)
+    private static Task<string> HeadAsync(params (string Name, string Value)[] fields) => HeadAsync("", fields);
+
+    private static Task<string> TrustedHeadAsync(params (string Name, string Value)[] fields) =>
+        HeadAsync("\"TrustedProxies\": [ \"127.0.0.0/8\" ]", fields);
+
+    private static async Task<string> HeadAsync(string edgeSection, (string Name, string Value)[] fields)
     {
         await using var upstream = RawUpstream.Answering(Nothing);
-        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address));
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address), edgeSection);
         using var request = new HttpRequestMessage(HttpMethod.Get, "/");
         foreach (var (name, value) in fields)
         {

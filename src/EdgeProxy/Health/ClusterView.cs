@@ -1,0 +1,113 @@
+using System.Net;
+using Yarp.ReverseProxy.Configuration;
+using Yarp.ReverseProxy.Model;
+
+namespace EdgeProxy.Health;
+
+/// <summary>A cluster as the admin API shows it: what is in effect, whether it was written or is a default.</summary>
+internal sealed record ClusterView(
+    string Id,
+    string LoadBalancingPolicy,
+    SessionAffinityView SessionAffinity,
+    HealthCheckView HealthCheck,
+    HttpRequestView HttpRequest,
+    HttpClientView HttpClient,
+    int InFlight,
+    IReadOnlyList<DestinationView> Destinations)
+{
+    public static ClusterView Of(ClusterState cluster, HealthReasons reasons)
+    {
+        var config = cluster.Model.Config;
+        var available = cluster.DestinationsState.AvailableDestinations;
+        return new ClusterView(
+            cluster.ClusterId,
+            config.LoadBalancingPolicy ?? "PowerOfTwoChoices",
+            SessionAffinityView.Of(config.SessionAffinity),
+            HealthCheckView.Of(config.HealthCheck),
+            HttpRequestView.Of(config),
+            HttpClientView.Of(config.HttpClient),
+            cluster.Destinations.Values.Sum(destination => destination.ConcurrentRequestCount),
+            [.. cluster.Destinations.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => DestinationView.Of(
+                pair.Value, available.Contains(pair.Value), reasons.Of(pair.Value)))]);
+    }
+}
+
+/// <param name="State">healthy, unhealthy, unknown, draining or ejected.</param>
+/// <param name="Available">Whether requests are sent there at the moment.</param>
+/// <param name="Active">What probes say.</param>
+/// <param name="Passive">What requests say.</param>
+/// <param name="Reason">Of the last change of state or the last probe; null when there was none.</param>
+internal sealed record DestinationView(
+    string Id, string Address, string? Health, string State, bool Available, string Active, string Passive, string? Reason, int InFlight)
+{
+    public static DestinationView Of(DestinationState destination, bool available, string? reason) => new(
+        destination.DestinationId,
+        destination.Model.Config.Address,
+        destination.Model.Config.Health,
+        DestinationStatus.WordFor(destination),
+        available,
+        Word(destination.Health.Active),
+        Word(destination.Health.Passive),
+        reason,
+        destination.ConcurrentRequestCount);
+
+    private static string Word(DestinationHealth health) => health switch
+    {
+        DestinationHealth.Healthy => "healthy",
+        DestinationHealth.Unhealthy => "unhealthy",
+        _ => "unknown",
+    };
+}
+
+internal sealed record SessionAffinityView(bool Enabled, string? Policy, string? FailurePolicy, string? AffinityKeyName)
+{
+    public static SessionAffinityView Of(SessionAffinityConfig? config) => config is { Enabled: true }
+        ? new(true, config.Policy ?? "HashCookie", config.FailurePolicy ?? "Redistribute", config.AffinityKeyName)
+        : new(false, null, null, null);
+}
+
+internal sealed record HealthCheckView(ActiveCheckView Active, PassiveCheckView Passive, string AvailableDestinationsPolicy)
+{
+    public static HealthCheckView Of(HealthCheckConfig? config) => new(
+        ActiveCheckView.Of(config?.Active),
+        PassiveCheckView.Of(config?.Passive),
+        config?.AvailableDestinationsPolicy ?? "HealthyOrPanic");
+}
+
+internal sealed record ActiveCheckView(bool Enabled, string? Policy, TimeSpan? Interval, TimeSpan? Timeout, string? Path, string? Query)
+{
+    public static ActiveCheckView Of(ActiveHealthCheckConfig? config) => config is { Enabled: true }
+        ? new(
+            true,
+            config.Policy ?? "ConsecutiveFailures",
+            config.Interval ?? TimeSpan.FromSeconds(15),
+            config.Timeout ?? TimeSpan.FromSeconds(10),
+            config.Path ?? "/",
+            config.Query)
+        : new(false, null, null, null, null, null);
+}
+
+internal sealed record PassiveCheckView(bool Enabled, string? Policy, TimeSpan? ReactivationPeriod)
+{
+    public static PassiveCheckView Of(PassiveHealthCheckConfig? config) => config is { Enabled: true }
+        ? new(true, config.Policy ?? "TransportFailureRate", config.ReactivationPeriod ?? TimeSpan.FromSeconds(60))
+        : new(false, null, null);
+}
+
+internal sealed record HttpRequestView(TimeSpan ActivityTimeout, string Version, string VersionPolicy, bool AllowResponseBuffering)
+{
+    public static HttpRequestView Of(ClusterConfig cluster) => new(
+        cluster.HttpRequest?.ActivityTimeout ?? TimeSpan.FromSeconds(100),
+        (cluster.HttpRequest?.Version ?? HttpVersion.Version20).ToString(),
+        (cluster.HttpRequest?.VersionPolicy ?? HttpVersionPolicy.RequestVersionOrLower).ToString(),
+        cluster.HttpRequest?.AllowResponseBuffering ?? false);
+}
+
+internal sealed record HttpClientView(
+    int? MaxConnectionsPerServer, bool EnableMultipleHttp2Connections, bool DangerousAcceptAnyServerCertificate)
+{
+    public static HttpClientView Of(HttpClientConfig? config) => new(
+        config?.MaxConnectionsPerServer,
+        config?.EnableMultipleHttp2Connections ?? true,
+        config?.DangerousAcceptAnyServerCertificate ?? false);
+}

@@ -1,0 +1,63 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using Yarp.ReverseProxy.Health;
+using Yarp.ReverseProxy.Model;
+
+namespace EdgeProxy.Health;
+
+/// <summary>
+/// The active policy `ConsecutiveFailures`, in place of YARP's: there a destination that has never been healthy gets traffic until
+/// its probes have failed as often as those of a healthy one. Here its first probe decides.
+/// </summary>
+internal sealed class ConsecutiveFailuresPolicy(IDestinationHealthUpdater updater, HealthReasons reasons) : IActiveHealthCheckPolicy
+{
+    private const string ThresholdKey = "ConsecutiveFailuresHealthPolicy.Threshold";
+
+    /// <summary>Failed probes in a row that make a healthy destination unhealthy, as in YARP.</summary>
+    private const double DefaultThreshold = 2;
+
+    private readonly ConditionalWeakTable<DestinationState, StrongBox<int>> _failures = [];
+
+    public string Name => HealthCheckConstants.ActivePolicy.ConsecutiveFailures;
+
+    public void ProbingCompleted(ClusterState cluster, IReadOnlyList<DestinationProbingResult> probingResults)
+    {
+        var threshold = ThresholdOf(cluster);
+        var states = new NewActiveDestinationHealth[probingResults.Count];
+        for (var i = 0; i < states.Length; i++)
+        {
+            var result = probingResults[i];
+            states[i] = new NewActiveDestinationHealth(result.Destination, Judge(result, threshold));
+            reasons.Note(result.Destination, ReasonOf(result));
+        }
+
+        updater.SetActive(cluster, states);
+    }
+
+    private DestinationHealth Judge(DestinationProbingResult result, double threshold)
+    {
+        var failures = _failures.GetOrCreateValue(result.Destination);
+        if (result.Response is { IsSuccessStatusCode: true })
+        {
+            failures.Value = 0;
+            return DestinationHealth.Healthy;
+        }
+
+        failures.Value++;
+        var current = result.Destination.Health.Active;
+        return current == DestinationHealth.Unknown || failures.Value >= threshold ? DestinationHealth.Unhealthy : current;
+    }
+
+    private static double ThresholdOf(ClusterState cluster) =>
+        cluster.Model.Config.Metadata?.TryGetValue(ThresholdKey, out var text) is true
+        && double.TryParse(text, CultureInfo.InvariantCulture, out var threshold)
+            ? threshold
+            : DefaultThreshold;
+
+    private static string ReasonOf(DestinationProbingResult result) => result switch
+    {
+        { Response: { } answer } => $"probe answered {(int)answer.StatusCode}",
+        { Exception: OperationCanceledException } => "probe timed out",
+        _ => $"probe failed: {result.Exception?.GetBaseException().Message}",
+    };
+}

@@ -1,0 +1,73 @@
+using System.Runtime.CompilerServices;
+using Microsoft.AspNetCore.Http.Timeouts;
+using Yarp.ReverseProxy.Forwarder;
+using Yarp.ReverseProxy.Health;
+using Yarp.ReverseProxy.Model;
+
+namespace EdgeProxy.Health;
+
+/// <summary>
+/// The passive policy `FailureRate`: a destination is unhealthy once too large a share of its requests has failed, be it by
+/// transport, by time, or by a status of 500 or more. 501 and 505 say something about the request, and clients that go away
+/// say nothing.
+/// </summary>
+internal sealed class FailureRatePolicy(IDestinationHealthUpdater updater, HealthReasons reasons, TimeProvider time)
+    : IPassiveHealthCheckPolicy
+{
+    /// <summary>How long a destination stays out when the cluster does not say.</summary>
+    private static readonly TimeSpan DefaultReactivation = TimeSpan.FromSeconds(60);
+
+    private readonly ConditionalWeakTable<ClusterModel, FailureRateOptions> _options = [];
+    private readonly ConditionalWeakTable<DestinationState, FailureWindow> _windows = [];
+
+    public string Name => "FailureRate";
+
+    public void RequestProxied(HttpContext context, ClusterState cluster, DestinationState destination)
+    {
+        if (Judge(context) is not { } failed)
+        {
+            return;
+        }
+
+        var options = _options.GetValue(cluster.Model, static model => FailureRateOptions.Of(model.Config));
+        var window = WindowOf(destination, options);
+        var now = time.GetTimestamp();
+        window.Record(now, failed);
+        if (!failed)
+        {
+            if (destination.Health.Passive == DestinationHealth.Unknown)
+            {
+                reasons.Note(destination, "a request succeeded");
+                updater.SetPassive(cluster, destination, DestinationHealth.Healthy, TimeSpan.Zero);
+            }
+
+            return;
+        }
+
+        var (total, failures) = window.Read(now);
+        if (total >= options.MinimalTotal && failures >= options.RateLimit * total)
+        {
+            window.Clear();
+            reasons.Note(destination, $"{failures} of {total} requests failed");
+            var reactivation = cluster.Model.Config.HealthCheck?.Passive?.ReactivationPeriod ?? DefaultReactivation;
+            updater.SetPassive(cluster, destination, DestinationHealth.Unhealthy, reactivation);
+        }
+    }
+
+    private FailureWindow WindowOf(DestinationState destination, FailureRateOptions options) =>
+        _windows.TryGetValue(destination, out var window)
+            ? window
+            : _windows.GetValue(destination, _ => new FailureWindow((long)(options.Window.TotalSeconds * time.TimestampFrequency / 10)));
+
+    /// <summary>Whether the destination has failed; null when the request says nothing about it.</summary>
+    private static bool? Judge(HttpContext context) => context.GetForwarderErrorFeature()?.Error switch
+    {
+        null or ForwarderError.None => context.Response.StatusCode is >= 500 and not (501 or 505),
+        ForwarderError.Request or ForwarderError.RequestTimedOut or ForwarderError.RequestBodyDestination
+            or ForwarderError.ResponseHeaders or ForwarderError.ResponseBodyDestination
+            or ForwarderError.UpgradeRequestDestination or ForwarderError.UpgradeResponseDestination => true,
+        ForwarderError.RequestCanceled or ForwarderError.RequestBodyCanceled or ForwarderError.ResponseBodyCanceled
+            when context.Features.Get<IHttpRequestTimeoutFeature>()?.RequestTimeoutToken.IsCancellationRequested is true => true,
+        _ => null,
+    };
+}

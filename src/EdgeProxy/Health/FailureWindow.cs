@@ -1,0 +1,49 @@
+namespace EdgeProxy.Health;
+
+/// <summary>Requests and failures over the last while, in ten buckets. Racing writers may lose a count at a bucket's turn.</summary>
+/// <param name="bucketTicks">Length of a bucket, in the unit of the timestamps.</param>
+internal sealed class FailureWindow(long bucketTicks)
+{
+    private const int Buckets = 10;
+
+    private readonly long[] _periods = new long[Buckets];
+    private readonly int[] _totals = new int[Buckets];
+    private readonly int[] _failures = new int[Buckets];
+
+    public void Record(long now, bool failed)
+    {
+        var period = now / bucketTicks;
+        var bucket = (int)(period % Buckets);
+        var last = Volatile.Read(ref _periods[bucket]);
+        if (last != period && Interlocked.CompareExchange(ref _periods[bucket], period, last) == last)
+        {
+            Volatile.Write(ref _totals[bucket], 0);
+            Volatile.Write(ref _failures[bucket], 0);
+        }
+
+        Interlocked.Increment(ref _totals[bucket]);
+        if (failed)
+        {
+            Interlocked.Increment(ref _failures[bucket]);
+        }
+    }
+
+    public (int Total, int Failures) Read(long now)
+    {
+        var oldest = (now / bucketTicks) - Buckets + 1;
+        var (total, failures) = (0, 0);
+        for (var i = 0; i < Buckets; i++)
+        {
+            if (Volatile.Read(ref _periods[i]) >= oldest)
+            {
+                total += Volatile.Read(ref _totals[i]);
+                failures += Volatile.Read(ref _failures[i]);
+            }
+        }
+
+        return (total, failures);
+    }
+
+    /// <summary>Forgets everything: a destination that is let back in begins anew.</summary>
+    public void Clear() => Array.Clear(_periods);
+}

@@ -1,0 +1,48 @@
+using System.Diagnostics.Metrics;
+using Microsoft.Extensions.Hosting;
+using Yarp.ReverseProxy;
+
+namespace EdgeProxy.Health;
+
+/// <summary>Destinations by state, read when asked: what a reload has removed is gone from the next reading.</summary>
+internal sealed class HealthMetrics(IMeterFactory meters, IProxyStateLookup state) : IHostedService
+{
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        var meter = meters.Create("EdgeProxy");
+        meter.CreateObservableGauge("edgeproxy_destinations", CountByState, description: "Destinations by state.");
+        meter.CreateObservableGauge("edgeproxy_destination_up", ReadUp, description: "1 while the destination gets requests, else 0.");
+        return Task.CompletedTask;
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    private IEnumerable<Measurement<int>> CountByState()
+    {
+        foreach (var cluster in state.GetClusters())
+        {
+            var counts = new int[DestinationStatus.All.Count];
+            foreach (var (_, destination) in cluster.Destinations)
+            {
+                counts[(int)DestinationStatus.Of(destination)]++;
+            }
+
+            for (var i = 0; i < counts.Length; i++)
+            {
+                yield return new(counts[i], new("cluster", cluster.ClusterId), new("state", DestinationStatus.All[i]));
+            }
+        }
+    }
+
+    private IEnumerable<Measurement<int>> ReadUp()
+    {
+        foreach (var cluster in state.GetClusters())
+        {
+            var available = cluster.DestinationsState.AvailableDestinations;
+            foreach (var (id, destination) in cluster.Destinations)
+            {
+                yield return new(available.Contains(destination) ? 1 : 0, new("cluster", cluster.ClusterId), new("destination", id));
+            }
+        }
+    }
+}

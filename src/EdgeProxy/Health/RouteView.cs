@@ -1,0 +1,35 @@
+using EdgeProxy.Configuration;
+using Yarp.ReverseProxy.Configuration;
+
+namespace EdgeProxy.Health;
+
+/// <summary>A route as the admin API shows it.</summary>
+/// <param name="Order">Lower is asked first; 0 unless written.</param>
+internal sealed record RouteView(
+    string Id,
+    string? ClusterId,
+    string? Owner,
+    int Order,
+    string? Path,
+    IReadOnlyList<string> Hosts,
+    IReadOnlyList<string> Methods,
+    IReadOnlyList<string> RateLimits,
+    bool RequireClient,
+    TimeSpan? Timeout,
+    long? MaxRequestBodySize,
+    IReadOnlyList<IReadOnlyDictionary<string, string>> Transforms)
+{
+    public static RouteView Of(RouteConfig route, RouteSettings? settings) => new(
+        route.RouteId,
+        route.ClusterId,
+        settings?.Owner,
+        route.Order ?? 0,
+        route.Match.Path,
+        route.Match.Hosts ?? [],
+        route.Match.Methods ?? [],
+        [.. settings?.RateLimits.Select(policy => policy.Name) ?? []],
+        settings?.RequireClient ?? false,
+        route.Timeout,
+        route.MaxRequestBodySize,
+        route.Transforms ?? []);
+}

@@ -1,0 +1,142 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+using EdgeProxy.IntegrationTests.Peers;
+using Microsoft.AspNetCore.Http;
+using Xunit;
+
+namespace EdgeProxy.IntegrationTests.Health;
+
+/// <summary>Active checks: probes decide who gets requests.</summary>
+public sealed class ActiveHealthTests
+{
+    private const string Often = """
+        "HealthCheck": { "Active": { "Enabled": true, "Interval": "00:00:00.100", "Timeout": "00:00:01", "Path": "/healthz" } }
+        """;
+
+    private const string Seldom = """
+        "HealthCheck": { "Active": { "Enabled": true, "Interval": "01:00:00", "Timeout": "00:00:02", "Path": "/healthz" } }
+        """;
+
+    [Fact]
+    public async Task A_destination_that_fails_its_probes_gets_no_requests_until_it_passes_one()
+    {
+        var sick = false;
+        var requests = 0;
+        await using var upstream = await Upstream.StartAsync(context =>
+        {
+            var isProbe = context.Request.Path == "/healthz";
+            context.Response.StatusCode = isProbe && Volatile.Read(ref sick) ? 500 : 200;
+            Interlocked.Add(ref requests, isProbe ? 0 : 1);
+            return Task.CompletedTask;
+        });
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address, cluster: Often));
+        Assert.Equal(HttpStatusCode.OK, (await edge.Client.GetAsync("/")).StatusCode);
+
+        Volatile.Write(ref sick, true);
+        await UntilStateAsync(edge, "unhealthy");
+        var before = Volatile.Read(ref requests);
+        var refused = await edge.Client.GetAsync("/");
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
+        var problem = await refused.Content.ReadFromJsonAsync<JsonElement>();
+        Assert.Equal("no_healthy_destination", problem.GetProperty("code").GetString());
+        Assert.Equal(before, Volatile.Read(ref requests));
+        Assert.Equal("probe answered 500", (await DestinationAsync(edge)).GetProperty("reason").GetString());
+
+        Volatile.Write(ref sick, false);
+        await UntilStateAsync(edge, "healthy");
+        Assert.Equal(HttpStatusCode.OK, (await edge.Client.GetAsync("/")).StatusCode);
+    }
+
+    [Fact]
+    public async Task The_first_probe_decides_over_a_destination_that_has_never_been_healthy()
+    {
+        await using var edge = await Edge.StartAsync(Edge.OneRoute("http://127.0.0.1:1/", cluster: Seldom));
+        await UntilStateAsync(edge, "unhealthy");
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await edge.Client.GetAsync("/")).StatusCode);
+    }
+
+    [Fact]
+    public async Task A_destination_that_a_reload_brings_is_probed_at_once()
+    {
+        await using var first = await Upstream.StartAsync();
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(first.Address, cluster: Seldom));
+        await UntilStateAsync(edge, "healthy");
+
+        await Reload.ApplyAsync(edge, Edge.OneRoute(first.Address, cluster: Seldom).Replace(
+            "\"a\": {", "\"b\": { \"Address\": \"http://127.0.0.1:1/\" }, \"a\": {"));
+        await UntilStateAsync(edge, "unhealthy", "b");
+        await UntilStateAsync(edge, "healthy", "a");
+    }
+
+    [Fact]
+    public async Task What_was_known_of_an_address_does_not_stick_to_the_next_one_under_the_same_id()
+    {
+        await using var good = await Upstream.StartAsync();
+        await using var edge = await Edge.StartAsync(Edge.OneRoute("http://127.0.0.1:1/", cluster: Seldom));
+        await UntilStateAsync(edge, "unhealthy");
+
+        await Reload.ApplyAsync(edge, Edge.OneRoute(good.Address, cluster: Seldom));
+        Assert.Equal(HttpStatusCode.OK, (await edge.Client.GetAsync("/")).StatusCode); // not even a probe is waited for
+        await UntilStateAsync(edge, "healthy");
+    }
+
+    [Fact]
+    public async Task Probes_have_connections_of_their_own_which_requests_cannot_use_up()
+    {
+        var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var probes = 0;
+        await using var upstream = await Upstream.StartAsync(async context =>
+        {
+            if (context.Request.Path == "/healthz")
+            {
+                Interlocked.Increment(ref probes);
+                return;
+            }
+
+            await context.Response.WriteAsync("a beginning");
+            await context.Response.Body.FlushAsync();
+            await release.Task;
+        });
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(
+            upstream.Address, cluster: Often + ", \"HttpClient\": { \"MaxConnectionsPerServer\": 1 }"));
+        using var slow = await edge.Client.GetAsync("/", HttpCompletionOption.ResponseHeadersRead);
+
+        var seen = Volatile.Read(ref probes);
+        await Wait.UntilAsync(() => Volatile.Read(ref probes) >= seen + 10, "ten more probes");
+        await UntilStateAsync(edge, "healthy");
+        release.SetResult();
+    }
+
+    [Fact]
+    public async Task Gauges_show_destinations_by_state_and_forget_those_that_a_reload_removes()
+    {
+        await using var upstream = await Upstream.StartAsync();
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address, cluster: Seldom).Replace(
+            "\"a\": {", "\"b\": { \"Address\": \"http://127.0.0.1:1/\" }, \"a\": {"));
+        using var readings = new Readings(edge);
+        await UntilStateAsync(edge, "healthy", "a");
+        await UntilStateAsync(edge, "unhealthy", "b");
+        var gauges = readings.Gauges();
+        Assert.Equal(1, gauges["edgeproxy_destinations{cluster=up,state=healthy}"]);
+        Assert.Equal(1, gauges["edgeproxy_destinations{cluster=up,state=unhealthy}"]);
+        Assert.Equal(0, gauges["edgeproxy_destinations{cluster=up,state=unknown}"]);
+        Assert.Equal(1, gauges["edgeproxy_destination_up{cluster=up,destination=a}"]);
+        Assert.Equal(0, gauges["edgeproxy_destination_up{cluster=up,destination=b}"]);
+
+        await Reload.ApplyAsync(edge, Edge.OneRoute(upstream.Address).Replace("\"up\"", "\"other\""));
+        Assert.All(readings.Gauges().Keys.Where(key => key.Contains("destination")), key => Assert.Contains("cluster=other", key));
+    }
+
+    internal static Task UntilStateAsync(Edge edge, string state, string destination = "a") => Wait.UntilAsync(
+        async () => await DestinationAsync(edge, destination) is { ValueKind: JsonValueKind.Object } found
+            && found.GetProperty("state").GetString() == state,
+        $"{destination} is {state}");
+
+    internal static async Task<JsonElement> DestinationAsync(Edge edge, string destination = "a")
+    {
+        var cluster = await edge.Admin.GetFromJsonAsync<JsonElement>("/v1/clusters/up");
+        return cluster.GetProperty("destinations").EnumerateArray()
+            .FirstOrDefault(found => found.GetProperty("id").GetString() == destination);
+    }
+}

@@ -1,0 +1,140 @@
+using System.Net;
+using EdgeProxy.IntegrationTests.Peers;
+using Xunit;
+
+namespace EdgeProxy.IntegrationTests.Health;
+
+/// <summary>Passive checks: requests themselves show who fails.</summary>
+public sealed class PassiveHealthTests
+{
+    [Theory]
+    [InlineData(500, true)]
+    [InlineData(503, true)]
+    [InlineData(501, false)]
+    [InlineData(505, false)]
+    [InlineData(404, false)]
+    public async Task Failing_statuses_put_a_destination_out_and_those_about_the_request_do_not(int status, bool isFailure)
+    {
+        await using var upstream = await Upstream.StartAsync(context =>
+        {
+            context.Response.StatusCode = status;
+            return Task.CompletedTask;
+        });
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address, cluster: Passive("01:00:00")));
+        for (var i = 0; i < 5; i++)
+        {
+            Assert.Equal(status, (int)(await edge.Client.GetAsync("/")).StatusCode);
+        }
+
+        var last = await edge.Client.GetAsync("/");
+        Assert.Equal(isFailure ? 503 : status, (int)last.StatusCode);
+        Assert.Equal(isFailure ? 5 : 6, upstream.Hits);
+    }
+
+    [Fact]
+    public async Task A_destination_that_resets_connections_is_put_out_and_the_other_one_takes_over()
+    {
+        await using var good = await Upstream.StartAsync();
+        await using var bad = RawUpstream.Start(async connection =>
+        {
+            await connection.ReadHeadAsync();
+            connection.Reset();
+        });
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(
+            good.Address, cluster: Passive("01:00:00") + ", \"LoadBalancingPolicy\": \"RoundRobin\"").Replace(
+            "\"a\": {", "\"b\": { \"Address\": \"" + bad.Address + "\" }, \"a\": {"));
+        await Wait.UntilAsync(async () =>
+        {
+            await edge.Client.GetAsync("/");
+            return (await ActiveHealthTests.DestinationAsync(edge, "b")).GetProperty("passive").GetString() == "unhealthy";
+        }, "the bad one is out");
+        for (var i = 0; i < 10; i++)
+        {
+            Assert.Equal(HttpStatusCode.OK, (await edge.Client.GetAsync("/")).StatusCode);
+        }
+
+        var reason = (await ActiveHealthTests.DestinationAsync(edge, "b")).GetProperty("reason").GetString();
+        Assert.Equal("5 of 5 requests failed", reason);
+    }
+
+    [Fact]
+    public async Task A_destination_comes_back_after_its_reactivation_period_and_begins_anew()
+    {
+        var sick = true;
+        await using var upstream = await Upstream.StartAsync(context =>
+        {
+            context.Response.StatusCode = Volatile.Read(ref sick) ? 500 : 200;
+            return Task.CompletedTask;
+        });
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address, cluster: Passive("00:00:00.500")));
+        for (var i = 0; i < 5; i++)
+        {
+            await edge.Client.GetAsync("/");
+        }
+
+        Volatile.Write(ref sick, false);
+        await Wait.UntilAsync(async () => (await edge.Client.GetAsync("/")).StatusCode == HttpStatusCode.OK, "back");
+        Assert.Equal("healthy", (await ActiveHealthTests.DestinationAsync(edge)).GetProperty("state").GetString());
+    }
+
+    [Fact]
+    public async Task Clients_that_go_away_say_nothing_about_a_destination()
+    {
+        await using var upstream = await Upstream.StartAsync(async context =>
+        {
+            if (context.Request.Path != "/ok")
+            {
+                await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, context.RequestAborted);
+            }
+        });
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address, cluster: Passive("01:00:00")));
+        for (var i = 0; i < 8; i++)
+        {
+            using var gone = new CancellationTokenSource();
+            var request = edge.Client.GetAsync("/hang", gone.Token);
+            var expected = i + 1;
+            await Wait.UntilAsync(() => upstream.Hits == expected, "the request is at the destination");
+            await gone.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => request);
+        }
+
+        Assert.Equal(HttpStatusCode.OK, (await edge.Client.GetAsync("/ok")).StatusCode);
+    }
+
+    [Fact]
+    public async Task A_timeout_of_the_cluster_counts_as_the_destination_s_failure()
+    {
+        await using var upstream = await Upstream.StartAsync(
+            context => Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, context.RequestAborted));
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(
+            upstream.Address, cluster: Passive("01:00:00") + ", \"HttpRequest\": { \"ActivityTimeout\": \"00:00:00.100\" }"));
+        for (var i = 0; i < 5; i++)
+        {
+            Assert.Equal(HttpStatusCode.GatewayTimeout, (await edge.Client.GetAsync("/")).StatusCode);
+        }
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await edge.Client.GetAsync("/")).StatusCode);
+        Assert.Equal(5, upstream.Hits);
+    }
+
+    [Fact]
+    public async Task A_timeout_of_the_route_counts_as_the_destination_s_failure_too()
+    {
+        await using var upstream = await Upstream.StartAsync(
+            context => Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, context.RequestAborted));
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(
+            upstream.Address, "\"Timeout\": \"00:00:00.100\"", Passive("01:00:00")));
+        for (var i = 0; i < 5; i++)
+        {
+            await edge.Client.GetAsync("/");
+        }
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await edge.Client.GetAsync("/")).StatusCode);
+        Assert.Equal(5, upstream.Hits);
+    }
+
+    private static string Passive(string reactivation) => $$"""
+        "HealthCheck": { "Passive": { "Enabled": true, "Policy": "FailureRate", "ReactivationPeriod": "{{reactivation}}" } },
+        "Metadata": { "FailureRateHealthPolicy.RateLimit": "0.5", "FailureRateHealthPolicy.MinimalTotal": "5" }
+        """;
+}

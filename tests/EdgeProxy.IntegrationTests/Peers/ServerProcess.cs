@@ -1,0 +1,122 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+
+namespace EdgeProxy.IntegrationTests.Peers;
+
+/// <summary>A real server of another make, as one process of the operating system that can be stopped, woken and killed.</summary>
+internal sealed class ServerProcess : IAsyncDisposable
+{
+    private readonly string _folder;
+    private readonly string _program;
+    private readonly string[] _arguments;
+    private Process _process;
+
+    private ServerProcess(string folder, int port, string program, string[] arguments)
+    {
+        (_folder, Port, _program, _arguments) = (folder, port, program, arguments);
+        _process = Start();
+    }
+
+    public int Port { get; }
+
+    public string Address => $"http://127.0.0.1:{Port}/";
+
+    /// <summary>nginx that answers 200 `nginx` to everything.</summary>
+    public static Task<ServerProcess> NginxAsync() => StartAsync(
+        "nginx", folder => ["-p", folder, "-c", "server.conf", "-e", "error.log"], """
+        daemon off; master_process off; pid nginx.pid;
+        events { worker_connections 512; }
+        http {
+          access_log off; client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;
+          server { listen 127.0.0.1:PORT; location / { return 200 nginx; } }
+        }
+        """);
+
+    /// <summary>haproxy that answers 200 `haproxy` to everything.</summary>
+    public static Task<ServerProcess> HaproxyAsync() => StartAsync(
+        "haproxy", folder => ["-db", "-f", Path.Combine(folder, "server.conf")], """
+        defaults
+          mode http
+          timeout client 30s
+        frontend all
+          bind 127.0.0.1:PORT
+          http-request return status 200 content-type text/plain string haproxy
+
+        """);
+
+    /// <summary>The process hangs: it takes connections and answers nothing.</summary>
+    public void Stop() => Signal("STOP");
+
+    public void Wake() => Signal("CONT");
+
+    public void Kill()
+    {
+        _process.Kill();
+        _process.WaitForExit();
+    }
+
+    /// <summary>Starts again on the same port.</summary>
+    public Task RestartAsync()
+    {
+        _process.Dispose();
+        _process = Start();
+        return ListensAsync();
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited)
+        {
+            Kill();
+        }
+
+        _process.Dispose();
+        Directory.Delete(_folder, recursive: true);
+        return ValueTask.CompletedTask;
+    }
+
+    private static async Task<ServerProcess> StartAsync(string program, Func<string, string[]> arguments, string configuration)
+    {
+        var folder = Directory.CreateTempSubdirectory("edgeproxy-test-").FullName;
+        var port = FreePort();
+        var text = configuration.Replace("PORT", port.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        await File.WriteAllTextAsync(Path.Combine(folder, "server.conf"), text);
+        var server = new ServerProcess(folder, port, program, arguments(folder));
+        await server.ListensAsync();
+        return server;
+    }
+
+    private Process Start() => Process.Start(new ProcessStartInfo(_program, _arguments)
+    {
+        RedirectStandardError = true,
+        RedirectStandardOutput = true,
+    })!;
+
+    private Task ListensAsync() => Wait.UntilAsync(async () =>
+    {
+        using var client = new TcpClient();
+        try
+        {
+            await client.ConnectAsync(IPAddress.Loopback, Port);
+            return true;
+        }
+        catch (SocketException) when (!_process.HasExited)
+        {
+            return false;
+        }
+    }, $"{_program} listens");
+
+    private void Signal(string name)
+    {
+        using var kill = Process.Start("kill", [$"-{name}", _process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
+        kill.WaitForExit();
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}
