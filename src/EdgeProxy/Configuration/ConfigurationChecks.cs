@@ -1,13 +1,20 @@
 using EdgeProxy.Clients;
+using EdgeProxy.RateLimiting;
 
 namespace EdgeProxy.Configuration;
 
-/// <summary>What must hold between the values of a configuration. One line a topic.</summary>
+/// <summary>What must hold in and between the values of a configuration. One line a topic.</summary>
 internal static class ConfigurationChecks
 {
     public static void Check(Draft draft, FaultList faults)
     {
+        EdgeChecks.Check(draft, faults);
         ClientSection.Check(draft.Root.Object("Clients"), faults);
+        RateLimitChecks.Check(draft, faults);
+        ClusterChecks.Check(draft, faults);
+        RouteChecks.Check(draft, faults);
         ReferenceChecks.Check(draft, faults);
+        RouteOverlap.Check(draft, faults);
+        ProxyChecks.Check(draft, faults); // last: it has a word only where nothing else has
     }
 }

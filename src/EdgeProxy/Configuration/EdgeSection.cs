@@ -110,7 +110,7 @@ internal static class EdgeSection
         Certificates = [.. listener.Items("Certificates").Select(BindCertificate)],
     };
 
-    private static CertificateOptions BindCertificate(Section certificate)
+    public static CertificateOptions BindCertificate(Section certificate)
     {
         var path = PathOf(certificate, "Path") ?? "";
         return new CertificateOptions(path, PathOf(certificate, "KeyPath") ?? path);

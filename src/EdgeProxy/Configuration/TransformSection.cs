@@ -25,9 +25,9 @@ internal static class TransformSection
     public static ChoiceShape Shape { get; } = new("transform", CreateChoices());
 
     /// <summary>What YARP is given; it compares some of the values with case, so they go out as declared.</summary>
-    public static IReadOnlyDictionary<string, string> Bind(Section transform) => transform.Node!.Members
-        .Where(m => m.Value is ScalarNode { IsFaulty: false, IsNull: false })
-        .ToDictionary(m => m.Name, m => transform.Text(m.Name)!, StringComparer.OrdinalIgnoreCase);
+    public static IReadOnlyDictionary<string, string> Bind(Section transform) => transform.Keys
+        .Where(key => transform.Has(key.Name))
+        .ToDictionary(key => key.Name, key => transform.Text(key.Name)!, StringComparer.OrdinalIgnoreCase);
 
     private static ImmutableArray<ObjectShape> CreateChoices() =>
     [

@@ -14,6 +14,10 @@ internal readonly struct Section(ObjectShape shape, ObjectNode? node)
 
     public bool Exists => node is not null;
 
+    public ImmutableArray<Key> Keys => shape.Keys;
+
+    public bool Knows(string key) => shape.Find(key) is not null;
+
     /// <summary>The value of a key as it stands; null when it is absent, null or faulty.</summary>
     public Node? Find(string key)
     {

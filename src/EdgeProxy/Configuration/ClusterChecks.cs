@@ -1,0 +1,85 @@
+using System.Globalization;
+
+namespace EdgeProxy.Configuration;
+
+/// <summary>What must hold in a cluster beyond types and ranges.</summary>
+internal static class ClusterChecks
+{
+    // Numbers that YARP's policies read from a cluster's metadata and pass over in silence when they are none.
+    private static readonly (string Key, double Min, double Max)[] Numbers =
+    [
+        ("ConsecutiveFailuresHealthPolicy.Threshold", 1, int.MaxValue),
+        ("TransportFailureRateHealthPolicy.RateLimit", 0, 1),
+        ("FailureRateHealthPolicy.RateLimit", 0, 1),
+    ];
+
+    public static void Check(Draft draft, FaultList faults)
+    {
+        foreach (var cluster in draft.Clusters)
+        {
+            CheckDestinations(cluster, faults);
+            var section = cluster.Entry.Section;
+            CheckAddress(section.Object("HttpClient").Object("WebProxy").Find("Address") as ScalarNode, faults);
+            CheckAffinity(section.Object("SessionAffinity"), faults);
+            CheckNumbers(section, faults);
+            if (cluster.Config.HttpClient?.DangerousAcceptAnyServerCertificate == true
+                && section.Object("HttpClient").Find("DangerousAcceptAnyServerCertificate") is { } trust)
+            {
+                faults.Warn(FaultCodes.UnverifiedUpstream, trust.Place, trust.Path, "anybody on the way can pose as a destination");
+            }
+        }
+    }
+
+    private static void CheckDestinations(ClusterDraft cluster, FaultList faults)
+    {
+        var section = cluster.Entry.Section;
+        if (section.Find("Destinations") is ObjectNode { Members.Count: 0 } none)
+        {
+            faults.Error(FaultCodes.NoDestinations, none, "the cluster has no destination");
+        }
+
+        foreach (var (_, destination) in section.Entries("Destinations"))
+        {
+            CheckAddress(destination.Find("Address") as ScalarNode, faults);
+            CheckAddress(destination.Find("Health") as ScalarNode, faults);
+            if (destination.Find("Host") is ScalarNode host && AddressText.FaultOfHostField(host.Text) is { } fault)
+            {
+                faults.Error(
+                    FaultCodes.InvalidHost, host,
+                    $"{host.Shown} {fault}", host.IsExpanded ? null : AddressText.SuggestHost(host.Text));
+            }
+        }
+    }
+
+    private static void CheckAddress(ScalarNode? address, FaultList faults)
+    {
+        if (address is not null && AddressText.FaultOfDestination(address.Text) is { } fault)
+        {
+            faults.Error(
+                FaultCodes.InvalidAddress, address, $"{address.Shown} {fault}",
+                address.IsExpanded ? null : AddressText.SuggestDestination(address.Text));
+        }
+    }
+
+    private static void CheckAffinity(Section affinity, FaultList faults)
+    {
+        if (affinity.Switch("Enabled") && affinity.Node!.Find("AffinityKeyName") is null or { Value: ScalarNode { IsNull: true } })
+        {
+            faults.Error(FaultCodes.MissingKey, affinity.Node!.Place, affinity.Node.Path, "the key \"AffinityKeyName\" is missing");
+        }
+    }
+
+    private static void CheckNumbers(Section cluster, FaultList faults)
+    {
+        foreach (var (key, min, max) in Numbers)
+        {
+            if ((cluster.Find("Metadata") as ObjectNode)?.Find(key)?.Value is ScalarNode { IsFaulty: false } number
+                && !(double.TryParse(number.Text, CultureInfo.InvariantCulture, out var value) && value >= min && value <= max))
+            {
+                faults.Error(
+                    FaultCodes.OutOfRange, number,
+                    string.Create(CultureInfo.InvariantCulture, $"{number.Shown} is not a number from {min} to {max}"));
+            }
+        }
+    }
+}

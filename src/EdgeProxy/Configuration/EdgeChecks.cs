@@ -1,0 +1,167 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+
+namespace EdgeProxy.Configuration;
+
+/// <summary>What must hold in the `Edge` section beyond types and ranges: sockets, certificates, networks, the store.</summary>
+internal static class EdgeChecks
+{
+    public static void Check(Draft draft, FaultList faults)
+    {
+        var edge = draft.Root.Object("Edge");
+        var taken = new Dictionary<(string Host, int Port), Place>();
+        foreach (var listener in edge.Items("Listen"))
+        {
+            CheckListener(listener, taken, faults);
+        }
+
+        CheckAdmin(edge.Object("Admin"), draft.Edge.Admin, taken, faults);
+        CheckNetworks(edge, faults);
+        CheckStore(edge.Object("Store"), faults);
+        if (edge.Object("Errors").Find("TypeBase") is ScalarNode type && !IsUriBase(type.Text))
+        {
+            faults.Error(FaultCodes.InvalidValue, type, $"{type.Shown} followed by a code is not an absolute URI");
+        }
+    }
+
+    private static void CheckListener(Section listener, Dictionary<(string, int), Place> taken, FaultList faults)
+    {
+        if (listener.Find("Url") is not ScalarNode url)
+        {
+            return;
+        }
+
+        if (AddressText.FaultOfListener(url.Text, out var address) is { } fault)
+        {
+            faults.Error(FaultCodes.InvalidListener, url, $"{url.Shown} {fault}");
+            return;
+        }
+
+        Take(url, address!, taken, faults);
+        var isSecure = address!.Scheme.Equals("https", StringComparison.OrdinalIgnoreCase);
+        var certificates = listener.Items("Certificates").ToList();
+        if (isSecure != certificates.Count > 0)
+        {
+            faults.Error(
+                FaultCodes.InvalidListener, url,
+                isSecure ? "an https listener needs Certificates" : "an http listener has no use for Certificates");
+        }
+
+        foreach (var certificate in certificates)
+        {
+            CheckCertificate(certificate, faults);
+        }
+    }
+
+    private static void CheckAdmin(Section admin, AdminOptions options, Dictionary<(string, int), Place> taken, FaultList faults)
+    {
+        if (admin.Find("Listen") is not ScalarNode url)
+        {
+            return;
+        }
+
+        if (AddressText.FaultOfListener(url.Text, out var address) is { } fault)
+        {
+            faults.Error(FaultCodes.InvalidListener, url, $"{url.Shown} {fault}");
+            return;
+        }
+
+        if (!address!.Scheme.Equals("http", StringComparison.OrdinalIgnoreCase))
+        {
+            faults.Error(FaultCodes.InvalidListener, url, "the admin listener speaks http only");
+        }
+
+        Take(url, address, taken, faults);
+        if (!AddressText.IsLoopback(address) && options.Token.Length == 0)
+        {
+            faults.Error(
+                FaultCodes.UnprotectedAdmin, url,
+                $"{url.Shown} can be reached from elsewhere, so the admin listener needs a Token");
+        }
+    }
+
+    private static void Take(ScalarNode url, BindingAddress address, Dictionary<(string, int), Place> taken, FaultList faults)
+    {
+        var host = address.Host is "+" ? "*" : address.Host.ToLowerInvariant();
+        if (address.Port != 0 && !taken.TryAdd((host, address.Port), url.Place))
+        {
+            faults.Error(
+                FaultCodes.DuplicateValue, url,
+                $"port {address.Port} is taken by the listener at {taken[(host, address.Port)]}");
+        }
+    }
+
+    private static void CheckCertificate(Section certificate, FaultList faults)
+    {
+        if (certificate.Find("Path") is not ScalarNode path)
+        {
+            return;
+        }
+
+        var (file, keyFile) = EdgeSection.BindCertificate(certificate);
+        foreach (var (node, name) in new[] { (path, file), (certificate.Find("KeyPath") as ScalarNode ?? path, keyFile) })
+        {
+            if (!File.Exists(name))
+            {
+                faults.Error(FaultCodes.InvalidCertificate, node, $"there is no file {node.Shown}");
+                return;
+            }
+        }
+
+        try
+        {
+            using var loaded = X509Certificate2.CreateFromPemFile(file, keyFile);
+        }
+        catch (Exception exception) when (exception is CryptographicException or IOException or UnauthorizedAccessException)
+        {
+            // The exception's own text may quote the file.
+            faults.Error(
+                FaultCodes.InvalidCertificate, path,
+                $"{path.Shown} and its key are not a readable PEM certificate and its private key");
+        }
+    }
+
+    private static void CheckNetworks(Section edge, FaultList faults)
+    {
+        foreach (var network in edge.Scalars("TrustedProxies"))
+        {
+            if (EdgeSection.NetworkOf(network.Text) is not { } parsed)
+            {
+                faults.Error(FaultCodes.InvalidNetwork, network, $"{network.Shown} is not an IP address or a network such as 10.0.0.0/8");
+            }
+            else if (parsed.PrefixLength == 0)
+            {
+                faults.Warn(
+                    FaultCodes.TrustsEverybody, network.Place, network.Path,
+                    "every peer may say who the client is: limits for each client can be evaded");
+            }
+        }
+    }
+
+    private static void CheckStore(Section store, FaultList faults)
+    {
+        if (store.Find("Redis") is ScalarNode redis && !string.IsNullOrWhiteSpace(redis.Text) && !IsConnectionString(redis.Text))
+        {
+            // Connection strings hold passwords: not even the part at fault is shown.
+            faults.Error(
+                FaultCodes.InvalidStore, redis,
+                "this is not a StackExchange.Redis connection string such as \"127.0.0.1:6379\"");
+        }
+    }
+
+    private static bool IsConnectionString(string text)
+    {
+        try
+        {
+            return StackExchange.Redis.ConfigurationOptions.Parse(text).EndPoints.Count > 0;
+        }
+        catch (Exception exception) when (exception is ArgumentException or FormatException or OverflowException)
+        {
+            return false;
+        }
+    }
+
+    private static bool IsUriBase(string text) =>
+        Uri.TryCreate(text + "x", UriKind.Absolute, out _)
+        && text.All(c => c is > ' ' and < '\x7f' and not ('"' or '<' or '>' or '\\' or '`'));
+}
