@@ -15,11 +15,19 @@ internal static class Verbs
         var root = new RootCommand("EdgeProxy: an edge gateway with exact limits and one error format.");
         root.Subcommands.Add(RunVerb.Create());
         root.Subcommands.Add(DemoVerb.Create());
-        var parsed = root.Parse(args.Length == 0 ? ["run"] : args);
+        root.Subcommands.Add(CheckVerb.Create());
+        root.Subcommands.Add(SchemaVerb.Create());
+        root.Subcommands.Add(HashKeyVerb.Create());
+        root.Subcommands.Add(VersionVerb.Create());
+        var parsed = root.Parse(HasVerb(args) ? args : ["run", .. args]);
         // Signals belong to the verbs: the parser's own handler would cut a drain off after two seconds.
         var invocation = new InvocationConfiguration { ProcessTerminationTimeout = null };
         return parsed.Errors.Count == 0 ? await parsed.InvokeAsync(invocation) : ReportUsage(parsed);
     }
+
+    /// <summary>Options alone are options of `run`, but for those of the command line itself.</summary>
+    private static bool HasVerb(string[] args) =>
+        args.Length > 0 && (!args[0].StartsWith('-') || args[0] is "-?" or "-h" or "--help" or "--version");
 
     private static int ReportUsage(ParseResult parsed)
     {

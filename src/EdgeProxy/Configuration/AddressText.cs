@@ -34,7 +34,8 @@ internal static partial class AddressText
     {
         var trimmed = text.Trim();
         var candidate = HasScheme(trimmed) ? trimmed : "http://" + trimmed;
-        var isLikelyHost = trimmed == "localhost" || trimmed.AsSpan().ContainsAny(':', '.');
+        var isLikelyHost = trimmed == "localhost"
+            || (trimmed.AsSpan().ContainsAny(':', '.') && !trimmed.Contains("//", StringComparison.Ordinal));
         return isLikelyHost && candidate != text && FaultOfDestination(candidate) is null ? candidate : null;
     }
 

@@ -16,4 +16,7 @@ internal static class ConfigurationSchema
         new Key("Clients", ClientSection.Shape, "Who calls."),
         new Key("RateLimits", RateLimitSection.Shape, "Named limits that routes refer to."),
         new Key("ReverseProxy", Proxy, "Routes and clusters: YARP's own keys and more."));
+
+    /// <summary>The JSON Schema: what `edgeproxy schema` prints.</summary>
+    public static string ToJson() => JsonSchema.Write(Root, "EdgeProxy configuration");
 }

@@ -9,8 +9,8 @@ namespace EdgeProxy.Documents;
 /// </summary>
 internal static partial class DurationText
 {
-    /// <summary>The same grammar for the JSON Schema.</summary>
-    public const string Pattern = @"^-?([0-9]+(ms|s|m|h|d)|([0-9]+\.)?[0-9]{1,2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,7})?)$";
+    /// <summary>Also in the JSON Schema. Hours end at 23: the platform would read "25:00:00" as 25 days.</summary>
+    public const string Pattern = @"^-?([0-9]+(ms|s|m|h|d)|([0-9]+\.)?([01]?[0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,7})?)$";
 
     public static bool TryParse(string text, out TimeSpan value)
     {

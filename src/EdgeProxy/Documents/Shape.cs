@@ -103,6 +103,7 @@ internal sealed class ListShape(Shape item, int min = 0, int max = int.MaxValue)
     {
         (0, int.MaxValue) => "a list",
         (_, int.MaxValue) => $"a list of at least {Min}",
+        (0, _) => $"a list of at most {Max}",
         _ => $"a list of {Min} to {Max}",
     };
 }

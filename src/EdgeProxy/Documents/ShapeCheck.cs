@@ -5,6 +5,11 @@ internal sealed class ShapeCheck(FaultList faults)
 {
     public void Check(Node node, Shape shape)
     {
+        if (node.IsFaulty)
+        {
+            return; // its variable could not be replaced
+        }
+
         switch (shape, node)
         {
             case (ObjectShape keys, ObjectNode value):
@@ -66,6 +71,7 @@ internal sealed class ShapeCheck(FaultList faults)
     {
         foreach (var member in node.Members)
         {
+            Check(member.Value, shape.Item);
             if (member.Name.Length is 0 or > MapShape.IdLengthMax || member.Name.Any(char.IsControl))
             {
                 faults.Error(
@@ -73,8 +79,6 @@ internal sealed class ShapeCheck(FaultList faults)
                     $"an id has 1 to {MapShape.IdLengthMax} characters and no control characters");
                 member.Value.IsFaulty = true;
             }
-
-            Check(member.Value, shape.Item);
         }
     }
 

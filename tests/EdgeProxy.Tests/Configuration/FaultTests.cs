@@ -69,7 +69,7 @@ public sealed class FaultTests
         { "duplicate_limit", "$.RateLimits.p.Limits[1].Name", null,
             Section($$""" "RateLimits": { "p": { "Limits": [ {{OneLimit}}, {{OneLimit.Replace(": \"s\"", ": §\"S\"")}} ] } }""") },
         { "plans_need_clients", "$.RateLimits.p.Plans", null,
-            Section($$""" "RateLimits": { "p": { "Per": "Ip", "Limits": [ {{OneLimit}} ], "Plans": §{ "g": { "Unlimited": true } } } }""") },
+            Section($$""" "RateLimits": { "p": { "Per": "Ip", "Limits": [ {{OneLimit}} ], "Plans": §{ "g": {"Unlimited": true} } } }""") },
         { "conflicting_keys", "$.RateLimits.p.Plans.g", null,
             Section($$""" "RateLimits": { "p": { "Limits": [ {{OneLimit}} ], "Plans": { "g": §{} } } }""") },
         { "invalid_id", "$.RateLimits.Disable", null, Section($$""" "RateLimits": { §"Disable": { "Limits": [ {{OneLimit}} ] } }""") },

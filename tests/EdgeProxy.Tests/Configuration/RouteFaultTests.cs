@@ -99,6 +99,23 @@ public sealed class RouteFaultTests
             """ "Metadata": { "ConsecutiveFailuresHealthPolicy.Threshold": §"two" }""" },
     };
 
+    /// <summary>The same as whole documents.</summary>
+    public static TheoryData<string, string, string?, string> WholeDocuments()
+    {
+        var documents = new TheoryData<string, string, string?, string>();
+        foreach (var (code, path, suggestion, keys) in Routes().Select(row => row.Data))
+        {
+            documents.Add(code, path + "$", suggestion, Configurations.Document(route: keys));
+        }
+
+        foreach (var (code, path, suggestion, keys) in Clusters().Select(row => row.Data))
+        {
+            documents.Add(code, path + "$", suggestion, Configurations.Document(cluster: keys));
+        }
+
+        return documents;
+    }
+
     [Theory, MemberData(nameof(Routes))]
     public void A_faulty_route_is_refused(string code, string path, string? suggestion, string keys) =>
         FaultAssert.One(code, Route + path, suggestion, Configurations.Document(route: keys));
