@@ -6,6 +6,7 @@ using EdgeProxy.Errors;
 using EdgeProxy.Health;
 using EdgeProxy.Metrics;
 using EdgeProxy.RateLimiting;
+using EdgeProxy.Redis;
 using EdgeProxy.Resilience;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -52,6 +53,7 @@ internal sealed partial class Gateway : IAsyncDisposable
         services.AddRequestTimeouts();
         services.AddEdgeMetrics();
         services.AddEdgeErrors();
+        services.AddEdgeRedis(revision.Edge.Store);
         services.AddEdgeRateLimiting();
         services.AddEdgeReverseProxy();
         services.AddEdgeHealth();

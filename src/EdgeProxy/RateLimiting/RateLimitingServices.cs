@@ -1,3 +1,4 @@
+using EdgeProxy.Redis;
 using Microsoft.AspNetCore.RateLimiting;
 using Microsoft.Extensions.Options;
 
@@ -10,7 +11,9 @@ internal static class RateLimitingServices
         services.AddMetrics();
         services.AddSingleton<RateLimitMetrics>();
         services.AddSingleton(provider => new MemoryBucketStore(provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton<IBucketStore>(provider => provider.GetRequiredService<MemoryBucketStore>());
+        services.AddSingleton<IBucketStore>(provider => provider.GetService<RedisStore>() is { } shared
+            ? new RedisBucketStore(shared, provider.GetRequiredService<MemoryBucketStore>())
+            : provider.GetRequiredService<MemoryBucketStore>());
         services.AddSingleton<EdgeRateLimiter>();
         services.AddRateLimiter(_ => { });
         services.AddSingleton<IConfigureOptions<RateLimiterOptions>>(provider =>

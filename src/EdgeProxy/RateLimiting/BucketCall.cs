@@ -1,0 +1,118 @@
+using EdgeProxy.Redis;
+using StackExchange.Redis;
+
+namespace EdgeProxy.RateLimiting;
+
+/// <summary>
+/// One request's question to the shared store. It keeps to itself until it is answered: when the answer comes too late, the
+/// request has gone on with its verdict.
+/// </summary>
+internal sealed class BucketCall
+{
+    public static readonly RedisScript Script = RedisScript.Load("RateLimiting", "take");
+
+    private const long NotAsked = 3;
+
+    private readonly RedisStore _store;
+    private readonly int[] _order;
+    private readonly RedisKey[] _keys;
+    private readonly LimitSet[] _sets;
+    private readonly bool[] _isShadow;
+
+    /// <summary>Policies in shadow come last: they are taken from only when all others admit.</summary>
+    public BucketCall(RedisStore store, BucketTake[] takes)
+    {
+        _store = store;
+        _order = [.. Enumerable.Range(0, takes.Length).Where(i => takes[i].Limits is not null).OrderBy(i => takes[i].IsShadow)];
+        _keys = Array.ConvertAll(_order, i => KeyOf(takes[i].Name));
+        _sets = Array.ConvertAll(_order, i => takes[i].Limits!);
+        _isShadow = Array.ConvertAll(_order, i => takes[i].IsShadow);
+    }
+
+    public static RedisKey KeyOf(BucketName name) => "rl:" + name.Digest();
+
+    /// <summary>All in one call where the keys share a slot; else one after the other, and back if one refuses.</summary>
+    public Task<long[]> RunAsync(IDatabase database) => _store.ShareSlot(_keys)
+        ? RunAsync(database, _keys, Arguments(Rate.Token, 0, _keys.Length))
+        : RunInOrderAsync(database);
+
+    public static async Task<long[]> RunAsync(IDatabase database, RedisKey[] keys, RedisValue[] arguments) =>
+        (long[])(await Script.RunAsync(database, keys, arguments))!;
+
+    public void Apply(RateLimitVerdict verdict, long[] reply)
+    {
+        var at = 0;
+        for (var i = 0; i < _order.Length; i++)
+        {
+            ref var take = ref verdict.Takes[_order[i]];
+            take.Source = DecisionSource.Store;
+            take.Outcome = reply[at++] switch
+            {
+                0 => TakeOutcome.Refused,
+                1 => TakeOutcome.Admitted,
+                2 => TakeOutcome.GivenBack,
+                _ => TakeOutcome.NotAsked,
+            };
+            take.HasLevels = take.Outcome != TakeOutcome.NotAsked;
+            for (var j = 0; j < _sets[i].Rates.Length; j++)
+            {
+                take.Levels[j] = reply[at++];
+            }
+        }
+
+        foreach (ref var take in verdict.Takes.AsSpan())
+        {
+            if (take.Limits is null)
+            {
+                (take.Source, take.Outcome) = (DecisionSource.Unlimited, TakeOutcome.Admitted);
+            }
+        }
+
+        verdict.Decide();
+    }
+
+    /// <summary>What the script is told, for the keys from <paramref name="first"/> on.</summary>
+    public RedisValue[] Arguments(long cost, int first, int count)
+    {
+        var arguments = new List<RedisValue>(1 + (count * 6)) { cost };
+        for (var i = first; i < first + count; i++)
+        {
+            var set = _sets[i];
+            arguments.Add(_isShadow[i] ? 1 : 0);
+            arguments.Add(set.Rates.Length);
+            for (var j = 0; j < set.Rates.Length; j++)
+            {
+                arguments.Add((int)LimitSet.TagAt(set.Tags, j));
+                arguments.Add(set.Rates[j].Capacity);
+                arguments.Add(set.Rates[j].Gain);
+                arguments.Add(set.Rates[j].Per);
+            }
+        }
+
+        return [.. arguments];
+    }
+
+    private async Task<long[]> RunInOrderAsync(IDatabase database)
+    {
+        var replies = new long[_keys.Length][];
+        var refused = false;
+        for (var i = 0; i < _keys.Length; i++)
+        {
+            replies[i] = refused
+                ? [NotAsked, .. new long[_sets[i].Rates.Length]]
+                : await RunAsync(database, [_keys[i]], Arguments(Rate.Token, i, 1));
+            refused |= !_isShadow[i] && replies[i][0] == 0;
+        }
+
+        for (var i = 0; refused && i < _keys.Length; i++)
+        {
+            if (replies[i][0] == 1)
+            {
+                replies[i] = await RunAsync(database, [_keys[i]], Arguments(-Rate.Token, i, 1));
+                replies[i][0] = 2;
+            }
+        }
+
+        return [.. replies.SelectMany(reply => reply)];
+    }
+}

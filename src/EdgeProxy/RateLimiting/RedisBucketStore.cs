@@ -1,0 +1,74 @@
+using EdgeProxy.Redis;
+
+namespace EdgeProxy.RateLimiting;
+
+/// <summary>
+/// Buckets in Redis, shared by all nodes: one round trip decides all limits of a request, by Redis's clock. When it does not
+/// answer in time, each policy does what its OnStoreOutage says; while the breaker is open, without asking.
+/// </summary>
+internal sealed class RedisBucketStore(RedisStore store, MemoryBucketStore local) : IBucketStore
+{
+    public bool TryTake(RateLimitVerdict verdict)
+    {
+        if (store.IsUp && Array.Exists(verdict.Takes, take => take.Limits is not null))
+        {
+            return false;
+        }
+
+        Degrade(verdict);
+        return true;
+    }
+
+    public async ValueTask TakeAsync(RateLimitVerdict verdict)
+    {
+        var call = new BucketCall(store, verdict.Takes);
+        var reply = await store.AskAsync(static (database, call) => call.RunAsync(database), call);
+        if (reply.IsAnswered)
+        {
+            call.Apply(verdict, reply.Value!);
+            Learn(verdict);
+        }
+        else
+        {
+            Degrade(verdict);
+        }
+    }
+
+    /// <summary>Levels are remembered, so that an outage goes on where the shared bucket stood.</summary>
+    private void Learn(RateLimitVerdict verdict)
+    {
+        foreach (ref var take in verdict.Takes.AsSpan())
+        {
+            if (take.HasLevels && take.Policy.OnStoreOutage == StoreOutagePolicy.Local)
+            {
+                local.Learn(take, store.Nodes);
+            }
+        }
+    }
+
+    private void Degrade(RateLimitVerdict verdict)
+    {
+        var isClosed = false;
+        foreach (ref var take in verdict.Takes.AsSpan())
+        {
+            if (take.Limits is null || take.Policy.OnStoreOutage == StoreOutagePolicy.Local)
+            {
+                continue;
+            }
+
+            take.Source = DecisionSource.Local;
+            var refuses = take.Policy.OnStoreOutage == StoreOutagePolicy.Closed;
+            take.Outcome = refuses ? TakeOutcome.Unavailable : TakeOutcome.Admitted;
+            isClosed |= refuses && !take.IsShadow;
+        }
+
+        if (isClosed)
+        {
+            verdict.Decide();
+        }
+        else
+        {
+            local.Take(verdict, store.Nodes, DecisionSource.Local);
+        }
+    }
+}

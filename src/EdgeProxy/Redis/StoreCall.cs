@@ -1,0 +1,92 @@
+using StackExchange.Redis;
+
+namespace EdgeProxy.Redis;
+
+/// <summary>
+/// A call that somebody waits for, but not for longer than its deadline. Whichever comes first, reply or deadline, settles it;
+/// the other finds it settled and does nothing.
+/// </summary>
+internal abstract class StoreCall(long startedAt) : IThreadPoolWorkItem
+{
+    private int _isSettled;
+
+    public long StartedAt { get; } = startedAt;
+
+    public bool IsSettled => Volatile.Read(ref _isSettled) != 0;
+
+    /// <summary>Ends the waiting without an answer. The caller goes on on the thread pool, not on the thread that keeps time.</summary>
+    public void Expire()
+    {
+        if (TrySettle())
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        }
+    }
+
+    void IThreadPoolWorkItem.Execute() => GiveUp();
+
+    protected bool TrySettle() => Interlocked.Exchange(ref _isSettled, 1) == 0;
+
+    protected abstract void GiveUp();
+}
+
+/// <inheritdoc cref="StoreCall"/>
+internal sealed class StoreCall<T> : StoreCall
+{
+    // Continues right where the reply came in: that is a thread of the pool already.
+    private readonly TaskCompletionSource<StoreReply<T>> _reply = new();
+    private readonly Task<T> _work;
+
+    public StoreCall(Task<T> work, long startedAt)
+        : base(startedAt)
+    {
+        _work = work;
+        work.ConfigureAwait(false).GetAwaiter().UnsafeOnCompleted(OnReply);
+    }
+
+    public Task<StoreReply<T>> Reply => _reply.Task;
+
+    protected override void GiveUp() => _reply.SetResult(new StoreReply<T>(StoreMiss.Deadline, default));
+
+    private void OnReply()
+    {
+        var failure = _work.Exception?.InnerException; // read even when nobody waits any more: it counts as observed then
+        if (TrySettle())
+        {
+            _reply.SetResult(_work.IsCompletedSuccessfully
+                ? new StoreReply<T>(StoreMiss.None, _work.GetAwaiter().GetResult())
+                : new StoreReply<T>(MissOf(failure), default));
+        }
+    }
+
+    private static StoreMiss MissOf(Exception? failure) => failure switch
+    {
+        RedisServerException => StoreMiss.Error,
+        TimeoutException => StoreMiss.Deadline,
+        _ => StoreMiss.Connection,
+    };
+}
+
+/// <summary>What came of a call.</summary>
+internal readonly record struct StoreReply<T>(StoreMiss Miss, T? Value)
+{
+    public bool IsAnswered => Miss == StoreMiss.None;
+}
+
+/// <summary>Why there is no answer.</summary>
+internal enum StoreMiss
+{
+    None,
+
+    /// <summary>Not in time.</summary>
+    Deadline,
+
+    /// <summary>No connection, or it broke.</summary>
+    Connection,
+
+    /// <summary>The store answered with an error.</summary>
+    Error,
+
+    /// <summary>More calls are waiting than the edge lets wait; this one was not made.</summary>
+    Overload,
+}

@@ -1,0 +1,131 @@
+using Microsoft.Extensions.Hosting;
+using StackExchange.Redis;
+
+namespace EdgeProxy.Redis;
+
+/// <summary>
+/// Connects to Redis in the background, so that the edge starts without it; tells the other nodes that this one lives; and,
+/// while the store does not answer, asks it again until it does. No request takes part in any of that.
+/// </summary>
+internal sealed partial class StoreWorker(RedisStore store, ConfigurationOptions options, ILogger<StoreWorker> logger) : BackgroundService
+{
+    /// <summary>While all is well.</summary>
+    private static readonly TimeSpan Beat = TimeSpan.FromSeconds(1);
+
+    /// <summary>From the first probe of an outage to the last: limits hold again within two seconds of the store's return.</summary>
+    private static readonly TimeSpan FirstProbe = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan LastProbe = TimeSpan.FromSeconds(1);
+
+    private static readonly RedisScript Heartbeat = RedisScript.Load("Redis", "heartbeat");
+    private static readonly RedisKey[] Nodes = ["rl:nodes"];
+
+    private readonly RedisValue[] _node = [Guid.NewGuid().ToString("N")];
+    private readonly SemaphoreSlim _nudge = new(0, 1);
+    private IConnectionMultiplexer? _connection;
+
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        if (_connection is not null)
+        {
+            if (store.IsUp)
+            {
+                // The others' share grows when this node leaves; should this get lost, they notice after four seconds.
+                _ = store.Database.SortedSetRemoveAsync(Nodes[0], _node[0], CommandFlags.FireAndForget);
+            }
+
+            await _connection.DisposeAsync();
+        }
+    }
+
+    public override void Dispose()
+    {
+        _nudge.Dispose();
+        base.Dispose();
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await Task.Yield();
+        store.Lost += Nudge;
+        var wait = FirstProbe;
+        var wasUp = true;
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            _connection ??= await ConnectAsync();
+            var isUp = await store.ProbeAsync(BeatAsync, Nudge);
+            if (isUp != wasUp)
+            {
+                LogChange(isUp);
+                wasUp = isUp;
+            }
+
+            wait = isUp ? FirstProbe : TimeSpan.FromTicks(Math.Min(wait.Ticks * 3 / 2, LastProbe.Ticks));
+            await WaitAsync(isUp ? Beat : wait, stoppingToken);
+        }
+    }
+
+    private async Task<int> BeatAsync(IDatabase database) => (int)await Heartbeat.RunAsync(database, Nodes, _node);
+
+    private async Task<IConnectionMultiplexer?> ConnectAsync()
+    {
+        try
+        {
+            var connection = await ConnectionMultiplexer.ConnectAsync(options);
+            connection.ConnectionRestored += (_, _) => Nudge();
+            connection.ConfigurationChanged += (_, _) => store.Use(connection);
+            store.Use(connection);
+            return connection;
+        }
+        catch (Exception exception) when (exception is RedisException or IOException or System.Net.Sockets.SocketException)
+        {
+            return null;
+        }
+    }
+
+    private async Task WaitAsync(TimeSpan time, CancellationToken stopping)
+    {
+        try
+        {
+            await _nudge.WaitAsync(time, stopping);
+        }
+        catch (OperationCanceledException)
+        {
+            // Stopping: the loop ends.
+        }
+    }
+
+    /// <summary>Something has happened: look now rather than when the wait is over.</summary>
+    private void Nudge()
+    {
+        try
+        {
+            if (_nudge.CurrentCount == 0)
+            {
+                _nudge.Release();
+            }
+        }
+        catch (Exception exception) when (exception is SemaphoreFullException or ObjectDisposedException)
+        {
+            // Nudged already, or nobody left to nudge.
+        }
+    }
+
+    private void LogChange(bool isUp)
+    {
+        if (isUp)
+        {
+            LogUp(logger);
+        }
+        else
+        {
+            LogDown(logger);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The store answers; limits are shared")]
+    private static partial void LogUp(ILogger logger);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The store does not answer; policies do what OnStoreOutage says")]
+    private static partial void LogDown(ILogger logger);
+}

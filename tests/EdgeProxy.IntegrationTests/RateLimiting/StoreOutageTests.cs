@@ -1,0 +1,173 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using System.Net;
+using EdgeProxy.IntegrationTests.Peers;
+using Microsoft.Extensions.DependencyInjection;
+using Xunit;
+
+namespace EdgeProxy.IntegrationTests.RateLimiting;
+
+/// <summary>Measured alone, so that the waits are the edge's and not those of a crowded machine.</summary>
+[CollectionDefinition(nameof(StoreOutageTests), DisableParallelization = true)]
+public sealed class StoreOutageAlone;
+
+/// <summary>Two nodes under load while their Redis is taken away and comes back.</summary>
+[Collection(nameof(StoreOutageTests))]
+public sealed class StoreOutageTests(ITestOutputHelper output)
+{
+    private const int Capacity = 20;
+    private const int PerSecond = 50;
+
+    private const string Policy = """
+        "RateLimits": { "standard": {
+          "Per": "Global", "Limits": [ { "Name": "sec", "Capacity": 20, "Refill": 50, "Every": "1s" } ] } },
+        """;
+
+    [Fact]
+    public Task A_killed_store_fails_no_request_and_is_found_again() =>
+        OutageAsync(redis => redis.Kill(), redis => redis.StartAgainAsync());
+
+    [Fact]
+    public Task A_paused_store_fails_no_request_and_is_found_again() => OutageAsync(redis => redis.Pause(), redis =>
+    {
+        redis.Continue();
+        return Task.CompletedTask;
+    });
+
+    private async Task OutageAsync(Action<RedisServer> take, Func<RedisServer, Task> giveBack)
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var upstream = await Upstream.StartAsync();
+        await using var one = await SharedLimitsTests.StartAsync(redis.Address, upstream, Policy);
+        await using var two = await SharedLimitsTests.StartAsync(redis.Address, upstream, Policy);
+        await SharedLimitsTests.UpAsync(one);
+        await SharedLimitsTests.UpAsync(two);
+        using var waits = new Waits(one, two);
+        await using var load = new Load(one, two);
+
+        await Load.RunForAsync(TimeSpan.FromSeconds(1));
+        take(redis);
+        await Wait.UntilAsync(() => !IsUp(one) && !IsUp(two), "both nodes have given up asking");
+        await Load.RunForAsync(TimeSpan.FromSeconds(0.5));
+        var askedBefore = waits.Count;
+        await Load.RunForAsync(TimeSpan.FromSeconds(1.5));
+        var askedInVain = waits.Count - askedBefore;
+        await giveBack(redis);
+        var returned = Stopwatch.StartNew();
+        await Wait.UntilAsync(() => IsUp(one) && IsUp(two), "both nodes ask the store again");
+        var found = returned.Elapsed;
+
+        // A window that begins two seconds after the return.
+        await Load.RunForAsync(TimeSpan.FromSeconds(2) - found);
+        var (admitted, window) = (load.Admitted, Stopwatch.StartNew());
+        await Load.RunForAsync(TimeSpan.FromSeconds(2));
+        var allowed = Capacity + (PerSecond * window.Elapsed.TotalSeconds);
+        admitted = load.Admitted - admitted;
+        await load.StopAsync();
+
+        output.WriteLine($"requests {load.Answered}, asked the store {waits.Count}, in vain {waits.Misses}");
+        output.WriteLine($"waited: p50 {waits.At(0.5):F2} ms, p99 {waits.At(0.99):F2} ms, longest {waits.At(1):F2} ms");
+        output.WriteLine($"found again after {found.TotalMilliseconds:F0} ms; then {admitted} admitted, {allowed:F0} allowed");
+        Assert.Empty(load.Failures);
+        Assert.Equal(0, askedInVain);
+        Assert.InRange(found, TimeSpan.Zero, TimeSpan.FromSeconds(2));
+        Assert.InRange(admitted, 1, allowed);
+
+        // The deadline is 5 ms; the rest is for a machine on which all tests run at once and a thread waits for its turn.
+        Assert.InRange(waits.At(0.99), 0, 50);
+        Assert.InRange(waits.At(1), 0, 1000);
+    }
+
+    private static bool IsUp(Edge edge) => SharedLimitsTests.Store(edge).IsUp;
+
+    /// <summary>Sixteen clients that ask both nodes in turn without a pause worth the name.</summary>
+    private sealed class Load : IAsyncDisposable
+    {
+        private readonly CancellationTokenSource _stop = new();
+        private readonly Task _clients;
+        private int _admitted;
+        private int _answered;
+
+        public Load(params Edge[] edges) => _clients = Task.WhenAll(Enumerable.Range(0, 16).Select(i => RunAsync(edges[i % edges.Length])));
+
+        public int Admitted => Volatile.Read(ref _admitted);
+
+        public int Answered => Volatile.Read(ref _answered);
+
+        public ConcurrentBag<string> Failures { get; } = [];
+
+        public static Task RunForAsync(TimeSpan time) =>
+            Task.Delay(time > TimeSpan.Zero ? time : TimeSpan.Zero, TimeProvider.System, CancellationToken.None);
+
+        public async Task StopAsync()
+        {
+            await _stop.CancelAsync();
+            await _clients;
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await StopAsync();
+            _stop.Dispose();
+        }
+
+        private async Task RunAsync(Edge edge)
+        {
+            while (!_stop.IsCancellationRequested)
+            {
+                try
+                {
+                    using var answer = await edge.Client.GetAsync("/");
+                    Interlocked.Increment(ref _answered);
+                    if (answer.IsSuccessStatusCode)
+                    {
+                        Interlocked.Increment(ref _admitted);
+                    }
+                    else if (answer.StatusCode != HttpStatusCode.TooManyRequests)
+                    {
+                        Failures.Add($"{answer.StatusCode}: {await answer.Content.ReadAsStringAsync()}");
+                    }
+                }
+                catch (HttpRequestException exception)
+                {
+                    Failures.Add(exception.ToString());
+                }
+
+                await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System, CancellationToken.None);
+            }
+        }
+    }
+
+    /// <summary>What the product's own histogram was told, one by one.</summary>
+    private sealed class Waits : IDisposable
+    {
+        private readonly MeterListener _listener = new();
+        private readonly ConcurrentBag<double> _milliseconds = [];
+        private long _misses;
+
+        public Waits(params Edge[] edges)
+        {
+            var factories = edges.Select(edge => (object)edge.Services.GetRequiredService<IMeterFactory>()).ToHashSet();
+            _listener.InstrumentPublished = (instrument, listener) =>
+            {
+                if (instrument.Meter.Scope is { } scope && factories.Contains(scope)
+                    && instrument.Name.StartsWith("edgeproxy_ratelimit_store_", StringComparison.Ordinal))
+                {
+                    listener.EnableMeasurementEvents(instrument);
+                }
+            };
+            _listener.SetMeasurementEventCallback<double>((_, seconds, _, _) => _milliseconds.Add(seconds * 1000));
+            _listener.SetMeasurementEventCallback<long>((_, count, _, _) => Interlocked.Add(ref _misses, count));
+            _listener.Start();
+        }
+
+        public int Count => _milliseconds.Count;
+
+        public long Misses => Interlocked.Read(ref _misses);
+
+        public double At(double quantile) => _milliseconds.Order().ElementAt((int)((_milliseconds.Count - 1) * quantile));
+
+        public void Dispose() => _listener.Dispose();
+    }
+}
