@@ -31,6 +31,26 @@ public sealed class ExpositionTests
     }
 
     [Fact]
+    public async Task Promtool_finds_that_the_rules_do_what_their_tests_say()
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(folder!.FullName, "EdgeProxy.sln")))
+        {
+            folder = folder.Parent;
+        }
+
+        using var promtool = Process.Start(new ProcessStartInfo("promtool", ["test", "rules", "config/prometheus/rules.test.yml"])
+        {
+            WorkingDirectory = folder.FullName,
+            RedirectStandardError = true,
+            RedirectStandardOutput = true,
+        })!;
+        var said = await promtool.StandardOutput.ReadToEndAsync() + await promtool.StandardError.ReadToEndAsync();
+        await promtool.WaitForExitAsync();
+        Assert.True(promtool.ExitCode == 0, said);
+    }
+
+    [Fact]
     public async Task The_process_the_runtime_and_the_build_are_there()
     {
         await using var edge = await Edge.StartAsync(Edge.OneRoute("http://127.0.0.1:1/"));
