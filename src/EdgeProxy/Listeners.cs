@@ -13,7 +13,8 @@ internal static class Listeners
         foreach (var listener in edge.Listen)
         {
             var address = BindingAddress.Parse(listener.Url);
-            kestrel.Listen(EndPointOf(address), options => options.Protocols = HttpProtocols.Http1);
+            kestrel.Listen(EndPointOf(address), options =>
+                options.Protocols = listener.Protocols == ListenerProtocols.Http2 ? HttpProtocols.Http2 : HttpProtocols.Http1);
         }
     });
 

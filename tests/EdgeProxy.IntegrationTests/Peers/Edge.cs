@@ -6,6 +6,11 @@ namespace EdgeProxy.IntegrationTests.Peers;
 /// <summary>The product, started in this process from a configuration written to a folder of its own.</summary>
 internal sealed class Edge : IAsyncDisposable
 {
+    /// <summary>A listener that speaks HTTP/2 alone, without TLS.</summary>
+    public const string Http2Only = """{ "Url": "http://127.0.0.1:0", "Protocols": "Http2" }""";
+
+    private const string AnyPort = "\"http://127.0.0.1:0\"";
+
     private readonly Gateway _gateway;
 
     private Edge(Gateway gateway, string folder)
@@ -32,11 +37,11 @@ internal sealed class Edge : IAsyncDisposable
     public IServiceProvider Services => _gateway.Services;
 
     /// <summary>Starts an edge. <paramref name="sections"/> is JSON without the outer braces and without `Edge`.</summary>
-    public static async Task<Edge> StartAsync(string sections, string edge = "", string token = "")
+    public static async Task<Edge> StartAsync(string sections, string edge = "", string token = "", string listen = AnyPort)
     {
         var folder = Directory.CreateTempSubdirectory("edgeproxy-test-").FullName;
         var file = Path.Combine(folder, "edgeproxy.json");
-        await File.WriteAllTextAsync(file, Document(sections, edge, token));
+        await File.WriteAllTextAsync(file, Document(sections, edge, token, listen));
         var read = ConfigurationReader.Read(folder, TimeProvider.System);
         if (read.Revision is not { } revision)
         {
@@ -49,10 +54,10 @@ internal sealed class Edge : IAsyncDisposable
     }
 
     /// <summary>A whole document around <paramref name="sections"/>: free ports on loopback.</summary>
-    public static string Document(string sections, string edge = "", string token = "") => $$"""
+    public static string Document(string sections, string edge = "", string token = "", string listen = AnyPort) => $$"""
         {
           "Edge": {
-            "Listen": [ "http://127.0.0.1:0" ],
+            "Listen": [ {{listen}} ],
             "Admin": { "Listen": "http://127.0.0.1:0", "Token": "{{token}}" }{{(edge.Length > 0 ? "," : "")}}
             {{edge}}
           },
