@@ -18,6 +18,8 @@ internal sealed class Product : IAsyncDisposable
     public static string Binary { get; } = Environment.GetEnvironmentVariable("EDGEPROXY_BINARY")
         ?? throw new InvalidOperationException("EDGEPROXY_BINARY is not set; run tests/run.sh, or publish src/EdgeProxy and set it");
 
+    public static string RepositoryRoot { get; } = FindRoot();
+
     /// <summary>All lines of standard output and standard error that were read so far.</summary>
     public string Output => string.Join('\n', _seen);
 
@@ -108,6 +110,17 @@ internal sealed class Product : IAsyncDisposable
         }
 
         _process.Dispose();
+    }
+
+    private static string FindRoot()
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(folder.FullName, "EdgeProxy.sln")))
+        {
+            folder = folder.Parent ?? throw new InvalidOperationException("EdgeProxy.sln was not found above the tests");
+        }
+
+        return folder.FullName;
     }
 
     private void Take(string? line)
