@@ -44,6 +44,7 @@ internal sealed class UpstreamHandler(string cluster, UpstreamPools pools, Attem
         try
         {
             var answer = await pool.SendAsync(request, cancellation);
+            ResponseFields.RefuseAmbiguous(answer);
             outcome = AttemptOutcome.Of(answer.StatusCode);
             ResponseFields.Clean(answer, edge.Revision.Edge.Name);
             return answer;

@@ -24,6 +24,21 @@ internal static class ResponseFields
         }
     }
 
+    /// <summary>
+    /// Two lengths, or a length beside chunks: two readers could take two different answers from the same bytes, and the second
+    /// one might be somebody else's.
+    /// </summary>
+    /// <exception cref="HttpRequestException">It is so.</exception>
+    public static void RefuseAmbiguous(HttpResponseMessage answer)
+    {
+        if (answer.Content.Headers.NonValidated.TryGetValues("Content-Length", out var lengths)
+            && (lengths.Count > 1 || answer.Headers.NonValidated.Contains("Transfer-Encoding")))
+        {
+            answer.Dispose();
+            throw new HttpRequestException(HttpRequestError.InvalidResponse, "The upstream's answer has more than one length.");
+        }
+    }
+
     private static void RemoveNominated(HttpResponseMessage answer, HeaderStringValues connection)
     {
         foreach (var line in connection)

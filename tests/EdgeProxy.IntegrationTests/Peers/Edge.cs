@@ -82,6 +82,13 @@ internal sealed class Edge : IAsyncDisposable
         Admin.Dispose();
         await _gateway.StopAsync(TimeSpan.Zero);
         await _gateway.DisposeAsync();
-        Directory.Delete(Folder, recursive: true);
+        try
+        {
+            Directory.Delete(Folder, recursive: true);
+        }
+        catch (IOException)
+        {
+            // The last good revision may still be on its way to disk; a folder of a few KiB stays behind.
+        }
     }
 }
