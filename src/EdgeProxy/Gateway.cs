@@ -1,6 +1,7 @@
 using EdgeProxy.Admin;
 using EdgeProxy.Cli;
 using EdgeProxy.Configuration;
+using EdgeProxy.Connections;
 using EdgeProxy.Draining;
 using EdgeProxy.Errors;
 using EdgeProxy.Health;
@@ -54,6 +55,7 @@ internal sealed partial class Gateway : IAsyncDisposable
         services.AddEdgeMetrics();
         services.AddEdgeErrors();
         services.AddEdgeRedis(revision.Edge.Store);
+        services.AddSingleton<ServerAnswers>();
         services.AddEdgeRateLimiting();
         services.AddEdgeReverseProxy();
         services.AddEdgeHealth();

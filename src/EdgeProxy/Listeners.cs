@@ -1,5 +1,8 @@
+using System.Diagnostics;
 using System.Net;
+using System.Text;
 using EdgeProxy.Configuration;
+using EdgeProxy.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace EdgeProxy;
@@ -10,13 +13,62 @@ internal static class Listeners
     public static void UseEdgeListeners(this IWebHostBuilder host, EdgeOptions edge) => host.UseKestrelCore().ConfigureKestrel(kestrel =>
     {
         kestrel.AddServerHeader = false;
+        kestrel.AllowAlternateSchemes = true;  // what ProtocolChoice needs; the request guard compares instead
+        SetLimits(kestrel.Limits, edge.Requests);
+
+        // Field values are passed on byte for byte, whatever their writer meant by them; Latin-1 is the coding that loses none.
+        kestrel.RequestHeaderEncodingSelector = name =>
+            name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase) ? DigitsEncoding.Instance : Encoding.Latin1;
+        kestrel.ResponseHeaderEncodingSelector = _ => Encoding.Latin1;
+        kestrel.ApplicationServices.GetRequiredService<ServerAnswers>().Watch(
+            kestrel.ApplicationServices.GetRequiredService<DiagnosticListener>());
         foreach (var listener in edge.Listen)
         {
             var address = BindingAddress.Parse(listener.Url);
-            kestrel.Listen(EndPointOf(address), options =>
-                options.Protocols = listener.Protocols == ListenerProtocols.Http2 ? HttpProtocols.Http2 : HttpProtocols.Http1);
+            kestrel.Listen(EndPointOf(address), options => Configure(options, listener, isTls: address.Scheme == Uri.UriSchemeHttps));
         }
     });
+
+    private static void Configure(ListenOptions options, ListenerOptions listener, bool isTls)
+    {
+        var time = options.ApplicationServices.GetRequiredService<TimeProvider>();
+        if (isTls || listener.Protocols != ListenerProtocols.Http1AndHttp2)
+        {
+            // Left unset, both are enabled as well, but the server does not warn that it could not tell them apart.
+            options.Protocols = listener.Protocols switch
+            {
+                ListenerProtocols.Http1 => HttpProtocols.Http1,
+                ListenerProtocols.Http2 => HttpProtocols.Http2,
+                _ => HttpProtocols.Http1AndHttp2,
+            };
+        }
+
+        if (isTls)
+        {
+            options.UseHttps();
+        }
+        else if (listener.Protocols == ListenerProtocols.Http1AndHttp2)
+        {
+            options.Use(next => new ProtocolChoice(next, options.KestrelServerOptions.Limits, time).OnConnectionAsync);
+        }
+
+        options.Use(next => connection => ServerAnswers.OnConnectionAsync(connection, next));
+    }
+
+    /// <summary>The server's limits stand beyond ours: what lies between is refused by the pipeline, with a route and a body.</summary>
+    private static void SetLimits(KestrelServerLimits limits, RequestOptions ours)
+    {
+        limits.MaxRequestHeadersTotalSize = (2 * ours.HeaderBytes) + 32_768;
+        limits.MaxRequestHeaderCount = 4 * ours.HeaderCount;
+        limits.MaxRequestLineSize = (2 * ours.TargetBytes) + 8_192;
+        limits.MaxRequestBufferSize = Math.Max(limits.MaxRequestBufferSize ?? 0, 2L * limits.MaxRequestHeadersTotalSize);
+        limits.Http2.MaxRequestHeaderFieldSize = limits.MaxRequestHeadersTotalSize;
+        limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
+        limits.MaxRequestBodySize = null;
+
+        // On HTTP/2 it would end the whole connection for one slow stream; Requests/UploadStream bounds each upload alone.
+        limits.MinRequestBodyDataRate = null;
+    }
 
     public static void UseAdminListener(this IWebHostBuilder host, AdminOptions admin) => host.UseKestrelCore().ConfigureKestrel(kestrel =>
     {

@@ -3,6 +3,7 @@ using EdgeProxy.Configuration;
 using EdgeProxy.Draining;
 using EdgeProxy.Errors;
 using EdgeProxy.Metrics;
+using EdgeProxy.Requests;
 using EdgeProxy.Resilience;
 using EdgeProxy.WebSockets;
 
@@ -17,9 +18,11 @@ internal static class Pipeline
         app.UseMiddleware<DrainMiddleware>();        // before anything that can answer: during a drain every answer says close
         app.UseMiddleware<RequestMetricsMiddleware>(); // around errors: counts the answer that the client really got
         app.UseMiddleware<ErrorMiddleware>();        // the only writer of error bodies; what is below names an error, not a body
+        app.UseMiddleware<RequestGuardMiddleware>();  // before routing: a route is never chosen by what could be read two ways
         app.UseRouting();
         app.UseMiddleware<RouteSettingsMiddleware>(); // after routing: from here on the request knows its route's settings
         app.UseMiddleware<InFlightMiddleware>();     // as soon as the route is known: what hangs below shows up as under way
+        app.UseMiddleware<UploadMiddleware>();       // a body too large is refused before it costs a token or an upstream
         app.UseMiddleware<ClientMiddleware>();       // before limits: the client is what most buckets are kept for
         app.UseRateLimiter();                        // before balancing: a refused request costs no upstream
         app.UseRequestTimeouts();                    // YARP refuses routes with a timeout unless this stands before the endpoints

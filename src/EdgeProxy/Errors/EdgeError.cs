@@ -43,6 +43,9 @@ internal enum Retryable
 /// <summary>An error as it befell one request.</summary>
 internal sealed record EdgeFailure(EdgeError Error)
 {
+    /// <summary>Status of the answer; the error's own unless that is the upstream's.</summary>
+    public int Status { get; init; } = Error.Status;
+
     /// <summary>Whole seconds until the request may be sent again; null when unknown or never.</summary>
     public int? RetryAfterSeconds { get; init; }
 

@@ -1,46 +1,85 @@
+using Microsoft.AspNetCore.Http.Features;
+
 namespace EdgeProxy.Errors;
 
-/// <summary>The only writer of error answers. Whatever fails below names an error of the catalogue; this answers with it.</summary>
-internal sealed partial class ErrorMiddleware(RequestDelegate next, ILogger<ErrorMiddleware> logger)
+/// <summary>
+/// The only way out for failures. What fails below names an error of the catalogue, or leaves an exception or a report of
+/// the forwarder behind; this counts it and answers, or cuts the response short when it has already begun.
+/// </summary>
+internal sealed partial class ErrorMiddleware(
+    RequestDelegate next, ErrorMetrics metrics, TimeProvider time, ILogger<ErrorMiddleware> logger)
 {
     public async Task Invoke(HttpContext context)
     {
+        var edge = context.Edge();
+        var escaped = false;
         try
         {
             await next(context);
         }
-        catch (Exception exception) when (!context.Response.HasStarted)
+        catch (Exception exception)
         {
-            // The edge of the request path: whatever escaped is a bug, and still gets the one error format.
-            LogUnhandled(logger, exception, context.Edge().RequestId);
-            context.Edge().Failure = new EdgeFailure(EdgeErrors.InternalError);
+            // The end of the request path: an exception that nobody expected is a bug, and still gets the one error format.
+            escaped = true;
+            edge.Failure ??= new EdgeFailure(FailureCauses.OfException(context, exception));
+            if (edge.Failure.Error == EdgeErrors.InternalError)
+            {
+                LogUnhandled(logger, exception, edge.RequestId);
+            }
         }
 
-        if (!context.Response.HasStarted && FailureOf(context) is { } failure)
+        if (edge.Failure is null && FailureCauses.OfOutcome(context, time) is { } error)
         {
-            await ErrorWriter.WriteAsync(context, failure);
+            edge.Failure = new EdgeFailure(error);
+        }
+
+        if (edge.Failure is { } failure)
+        {
+            metrics.Count(failure.Error, edge.Route?.RouteId ?? ErrorMetrics.NoRoute);
+            await EndAsync(context, failure, escaped);
         }
     }
 
-    private static EdgeFailure? FailureOf(HttpContext context)
+    private static Task EndAsync(HttpContext context, EdgeFailure failure, bool escaped)
     {
-        var edge = context.Edge();
-        if (edge.Failure is { } failure)
+        if (failure.Error == EdgeErrors.ClientDisconnected)
         {
-            return failure;
+            // Nobody is there to read an answer; the status is for metrics and logs.
+            if (!context.Response.HasStarted)
+            {
+                context.Response.Clear();
+                context.Response.StatusCode = failure.Error.Status;
+            }
+
+            return Task.CompletedTask;
         }
 
-        if (context.GetForwarderErrorFeature() is { } forwarder)
+        if (!context.Response.HasStarted)
         {
-            return new EdgeFailure(ForwarderErrors.ToEdgeError(forwarder));
+            return ErrorWriter.WriteAsync(context, failure);
         }
 
-        return (edge.Route, context.Response.StatusCode) switch
+        // The forwarder has already cut what it could not complete; an upgraded connection ends by its own rules.
+        if (escaped || context.GetForwarderErrorFeature() is null)
         {
-            (null, StatusCodes.Status404NotFound) => new EdgeFailure(EdgeErrors.RouteNotFound),
-            (null, StatusCodes.Status405MethodNotAllowed) => new EdgeFailure(EdgeErrors.MethodNotAllowed),
-            _ => null,
-        };
+            Cut(context);
+        }
+
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Ends a response that has begun so that nobody can take it for complete.</summary>
+    private static void Cut(HttpContext context)
+    {
+        const int InternalError = 2;
+        if (context.Features.Get<IHttpResetFeature>() is { } stream)
+        {
+            stream.Reset(InternalError);
+        }
+        else
+        {
+            context.Abort();
+        }
     }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Request {RequestId} failed inside the edge")]

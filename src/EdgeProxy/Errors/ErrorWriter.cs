@@ -1,84 +1,90 @@
 using System.Globalization;
-using System.Text.Json;
+using Microsoft.Extensions.Primitives;
 
 namespace EdgeProxy.Errors;
 
-/// <summary>Writes an error answer: RFC 9457, and RFC 9209 beside it.</summary>
+/// <summary>Writes an error answer in the form that the request asks for. Nothing of an earlier answer is left on it.</summary>
 internal static class ErrorWriter
 {
     public static Task WriteAsync(HttpContext context, EdgeFailure failure)
     {
         var edge = context.Edge();
-        var options = edge.Revision.Edge;
-        var error = failure.Error;
-        var response = context.Response;
-
         edge.AnsweredByEdge = true;
-        response.StatusCode = error.Status;
-        response.ContentType = "application/problem+json";
+        StartAfresh(context, edge.RequestId, failure.Error);
+        WriteFields(context.Response, failure, edge.Revision.Edge.Name);
+
+        var request = context.Request;
+        if (GrpcAnswer.IsExpected(request.ContentType))
+        {
+            GrpcAnswer.Write(context, failure.Error);
+            return Task.CompletedTask;
+        }
+
+        context.Response.StatusCode = failure.Status;
+        context.Response.Headers.Vary = "Accept";
+        var body = Negotiate(context, failure, edge);
+        context.Response.ContentLength = body.Length;
+        return HttpMethods.IsHead(request.Method) ? Task.CompletedTask : context.Response.Body.WriteAsync(body).AsTask();
+    }
+
+    private static byte[] Negotiate(HttpContext context, EdgeFailure failure, EdgeContext edge)
+    {
+        if (Acceptance.PrefersHtml(context.Request.Headers.Accept))
+        {
+            context.Response.ContentType = "text/html; charset=utf-8";
+            return ErrorBody.Page(failure, edge.RequestId);
+        }
+
+        context.Response.ContentType = "application/problem+json";
+        return ErrorBody.Problem(
+            failure, edge.Revision.Edge.Errors.TypeBase, context.Request.Method, edge.RequestId, edge.TraceId);
+    }
+
+    /// <summary>Takes everything off the response but the fields that are about the request rather than about its answer.</summary>
+    private static void StartAfresh(HttpContext context, string requestId, EdgeError error)
+    {
+        var headers = context.Response.Headers;
+        var connection = headers.Connection;
+        var limit = headers["RateLimit"];
+        var policy = headers["RateLimit-Policy"];
+        var allow = error == EdgeErrors.MethodNotAllowed ? headers.Allow : default;
+        var authenticate = error.Status == StatusCodes.Status401Unauthorized ? headers.WWWAuthenticate : default;
+
+        context.Response.Clear();
+        headers["X-Request-Id"] = requestId;
+        Restore(headers, "Connection", connection);
+        Restore(headers, "RateLimit", limit);
+        Restore(headers, "RateLimit-Policy", policy);
+        Restore(headers, "Allow", allow);
+        Restore(headers, "WWW-Authenticate", authenticate);
+        if (EndsConnection(error) && HttpProtocol.IsHttp11(context.Request.Protocol))
+        {
+            headers.Connection = "close";
+        }
+    }
+
+    private static void Restore(IHeaderDictionary headers, string name, StringValues values)
+    {
+        if (values.Count > 0)
+        {
+            headers[name] = values;
+        }
+    }
+
+    private static void WriteFields(HttpResponse response, EdgeFailure failure, string name)
+    {
         response.Headers.CacheControl = "no-store";
-        response.Headers["Proxy-Status"] = $"{options.Name}; error={error.ProxyStatus}; details=\"{error.Code}\"";
+        response.Headers["Proxy-Status"] = ProxyStatus(failure.Error, name);
         if (failure.RetryAfterSeconds is { } seconds)
         {
             response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
         }
-
-        var body = Body(edge, failure, context.Request.Method);
-        response.ContentLength = body.Length;
-        return HttpMethods.IsHead(context.Request.Method)
-            ? Task.CompletedTask
-            : response.Body.WriteAsync(body, context.RequestAborted).AsTask();
     }
 
-    private static byte[] Body(EdgeContext edge, EdgeFailure failure, string method)
-    {
-        var error = failure.Error;
-        using var buffer = new MemoryStream(512);
-        using (var json = new Utf8JsonWriter(buffer))
-        {
-            json.WriteStartObject();
-            json.WriteString("type", edge.Revision.Edge.Errors.TypeBase + error.Code);
-            json.WriteString("title", error.Title);
-            json.WriteNumber("status", error.Status);
-            json.WriteString("detail", error.Detail);
-            json.WriteString("instance", "urn:request:" + edge.RequestId);
-            json.WriteString("code", error.Code);
-            json.WriteString("requestId", edge.RequestId);
-            json.WriteString("source", error.Source switch
-            {
-                ErrorSource.Client => "client",
-                ErrorSource.Policy => "policy",
-                ErrorSource.Edge => "edge",
-                _ => "upstream",
-            });
-            json.WriteBoolean("retryable", IsRetryable(error.Retryable, method));
-            if (failure.RetryAfterSeconds is { } seconds)
-            {
-                json.WriteNumber("retryAfter", seconds);
-            }
+    public static string ProxyStatus(EdgeError error, string name) => $"{name}; error={error.ProxyStatus}; details=\"{error.Code}\"";
 
-            if (failure.ViolatedPolicies.Count > 0)
-            {
-                json.WriteStartArray("violated-policies");
-                foreach (var policy in failure.ViolatedPolicies)
-                {
-                    json.WriteStringValue(policy);
-                }
-
-                json.WriteEndArray();
-            }
-
-            json.WriteEndObject();
-        }
-
-        return buffer.ToArray();
-    }
-
-    private static bool IsRetryable(Retryable retryable, string method) => retryable switch
-    {
-        Retryable.Yes or Retryable.After => true,
-        Retryable.IfIdempotent => HttpMethods.IsGet(method) || HttpMethods.IsHead(method) || HttpMethods.IsPut(method)
-            || HttpMethods.IsDelete(method) || HttpMethods.IsOptions(method) || HttpMethods.IsTrace(method),
-        _ => false,
-    };
+    /// <summary>What follows such a request on an HTTP/1.1 connection may be a part of it.</summary>
+    private static bool EndsConnection(EdgeError error) =>
+        error == EdgeErrors.AmbiguousFraming || error == EdgeErrors.MalformedRequest
+        || error == EdgeErrors.BodyTooLarge || error == EdgeErrors.RequestTimeout;
 }

@@ -1,0 +1,61 @@
+using Microsoft.AspNetCore.Http.Timeouts;
+using Yarp.ReverseProxy.Model;
+
+namespace EdgeProxy.Errors;
+
+/// <summary>Finds the row of the catalogue for a request that ended without naming one itself.</summary>
+internal static class FailureCauses
+{
+    /// <summary>Timers count in coarser steps than clocks, and may be a step early.</summary>
+    private static readonly TimeSpan TimerSlack = TimeSpan.FromMilliseconds(20);
+
+    /// <summary>What an exception that reached the top stands for.</summary>
+    public static EdgeError OfException(HttpContext context, Exception exception) => exception switch
+    {
+        BadHttpRequestException bad => OfBadRequest(context, bad),
+        OperationCanceledException or IOException when context.RequestAborted.IsCancellationRequested => EdgeErrors.ClientDisconnected,
+        _ => EdgeErrors.InternalError,
+    };
+
+    /// <summary>What the state that the request was left in stands for; null when all is well.</summary>
+    public static EdgeError? OfOutcome(HttpContext context, TimeProvider time)
+    {
+        if (context.GetForwarderErrorFeature() is { } forwarder)
+        {
+            return ForwarderErrors.ToEdgeError(context, forwarder, IsPastDeadline(context, time));
+        }
+
+        var edge = context.Edge();
+        return (edge.Route, context.Response.StatusCode) switch
+        {
+            (null, StatusCodes.Status404NotFound) => EdgeErrors.RouteNotFound,
+            (null, StatusCodes.Status405MethodNotAllowed) => EdgeErrors.MethodNotAllowed,
+            (not null, StatusCodes.Status503ServiceUnavailable) when context.Features.Get<IReverseProxyFeature>() is null
+                => EdgeErrors.ClusterMissing,
+            (not null, StatusCodes.Status504GatewayTimeout) when IsUnsent(context) && IsPastDeadline(context, time)
+                => EdgeErrors.DeadlineExceeded,
+            _ => null,
+        };
+    }
+
+    /// <summary>What the server or the upload bound found wrong with a request that was being read.</summary>
+    public static EdgeError OfBadRequest(HttpContext context, BadHttpRequestException bad) => bad.StatusCode switch
+    {
+        StatusCodes.Status413PayloadTooLarge => EdgeErrors.BodyTooLarge,
+        StatusCodes.Status408RequestTimeout => EdgeErrors.RequestTimeout,
+        // A body that ends early is a client that left, when it has left.
+        _ when context.RequestAborted.IsCancellationRequested => EdgeErrors.ClientDisconnected,
+        _ => EdgeErrors.MalformedRequest,
+    };
+
+    /// <summary>True when nothing of an upstream's answer is on the response: then a 504 is the platform's own.</summary>
+    private static bool IsUnsent(HttpContext context) =>
+        context.Features.Get<IReverseProxyFeature>()?.ProxiedDestination is null && !context.Response.HasStarted;
+
+    private static bool IsPastDeadline(HttpContext context, TimeProvider time)
+    {
+        var metadata = context.GetEndpoint()?.Metadata;
+        var timeout = metadata?.GetMetadata<RequestTimeoutPolicy>()?.Timeout ?? metadata?.GetMetadata<RequestTimeoutAttribute>()?.Timeout;
+        return timeout is { } limit && time.GetElapsedTime(context.Edge().StartedAt) >= limit - TimerSlack;
+    }
+}

@@ -1,0 +1,32 @@
+using EdgeProxy.Errors;
+using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace EdgeProxy.Requests;
+
+/// <summary>Refuses what no route could serve rightly. The server's own limits are wider, so that the answer is ours.</summary>
+internal sealed class RequestGuardMiddleware(RequestDelegate next)
+{
+    public Task Invoke(HttpContext context)
+    {
+        var request = context.Features.GetRequiredFeature<IHttpRequestFeature>();
+        var isWebSocket = context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true, Protocol: "websocket" };
+        if (!SchemeIsTrue(context))
+        {
+            context.Fail(EdgeErrors.MalformedRequest);
+            return Task.CompletedTask;
+        }
+
+        if (RequestRules.Check(request, context.Edge().Revision.Edge.Requests, isWebSocket) is { } error)
+        {
+            context.Fail(error);
+            return Task.CompletedTask;
+        }
+
+        return next(context);
+    }
+
+    /// <summary>The request names the scheme that its connection really has; the server is told to believe any.</summary>
+    private static bool SchemeIsTrue(HttpContext context) =>
+        context.Request.IsHttps == context.Features.Get<ITlsHandshakeFeature>() is not null;
+}

@@ -1,0 +1,116 @@
+using System.Buffers;
+using System.Collections.Frozen;
+using EdgeProxy.Configuration;
+using EdgeProxy.Errors;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace EdgeProxy.Requests;
+
+/// <summary>What a request has to be before anything is done with it. Pure, and one pass over the fields.</summary>
+internal static class RequestRules
+{
+    private static readonly SearchValues<char> Token = SearchValues.Create(
+        "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
+
+    /// <summary>Controls that may not stand in a field value: all but the tab. RFC 9110, 5.5.</summary>
+    private static readonly SearchValues<char> Controls = SearchValues.Create(
+        string.Concat(Enumerable.Range(0, 0x20).Append(0x7F).Where(code => code != '\t').Select(code => (char)code)));
+
+    /// <summary>Methods of the IANA registry, but for CONNECT, TRACE and PRI, which no gateway forwards.</summary>
+    private static readonly FrozenSet<string> Methods = new[]
+    {
+        "ACL", "BASELINE-CONTROL", "BIND", "CHECKIN", "CHECKOUT", "COPY", "DELETE", "GET", "HEAD", "LABEL", "LINK", "LOCK", "MERGE",
+        "MKACTIVITY", "MKCALENDAR", "MKCOL", "MKREDIRECTREF", "MKWORKSPACE", "MOVE", "OPTIONS", "ORDERPATCH", "PATCH", "POST",
+        "PROPFIND", "PROPPATCH", "PUT", "QUERY", "REBIND", "REPORT", "SEARCH", "UNBIND", "UNCHECKOUT", "UNLINK", "UNLOCK", "UPDATE",
+        "UPDATEREDIRECTREF", "VERSION-CONTROL",
+    }.ToFrozenSet();
+
+    /// <summary>What is wrong with the request; null when nothing is.</summary>
+    /// <param name="isWebSocket">An extended CONNECT of HTTP/2 for a WebSocket, the one CONNECT that is served.</param>
+    public static EdgeError? Check(IHttpRequestFeature request, RequestOptions limits, bool isWebSocket) =>
+        CheckFraming(request)
+        ?? CheckFields(request, limits)
+        ?? CheckHost(request)
+        ?? CheckMethod(request.Method, isWebSocket)
+        ?? CheckTarget(request.RawTarget, limits);
+
+    private static EdgeError? CheckMethod(string method, bool isWebSocket) =>
+        Methods.Contains(method) || (isWebSocket && HttpMethods.IsConnect(method)) ? null : EdgeErrors.MethodNotSupported;
+
+    /// <summary>An end of the body that two parties could see in different places. HTTP/2 has frames for that.</summary>
+    private static EdgeError? CheckFraming(IHttpRequestFeature request)
+    {
+        if (request.Headers.TransferEncoding is not { Count: > 0 } codings)
+        {
+            return null;
+        }
+
+        // The server sets a Content-Length beside Transfer-Encoding aside under a name of its own.
+        return codings.Count == 1 && string.Equals(codings[0], "chunked", StringComparison.OrdinalIgnoreCase)
+            && !HttpProtocol.IsHttp10(request.Protocol)
+            && request.Headers.ContentLength is null && !request.Headers.ContainsKey("X-Content-Length")
+                ? null
+                : EdgeErrors.AmbiguousFraming;
+    }
+
+    private static EdgeError? CheckFields(IHttpRequestFeature request, RequestOptions limits)
+    {
+        var bytes = 0L;
+        var count = 0;
+        foreach (var field in request.Headers)
+        {
+            if (field.Key.AsSpan().ContainsAnyExcept(Token) || field.Key.Length == 0)
+            {
+                return EdgeErrors.MalformedRequest;
+            }
+
+            for (var i = 0; i < field.Value.Count; i++)
+            {
+                var value = field.Value[i].AsSpan();
+                if (value.ContainsAny(Controls))
+                {
+                    return EdgeErrors.MalformedRequest;
+                }
+
+                // Values are read as Latin-1: a character is a byte.
+                bytes += field.Key.Length + value.Length;
+                count++;
+            }
+        }
+
+        return bytes > limits.HeaderBytes ? EdgeErrors.HeaderTooLarge
+            : count > limits.HeaderCount ? EdgeErrors.TooManyHeaders
+            : null;
+    }
+
+    private static EdgeError? CheckHost(IHttpRequestFeature request)
+    {
+        var hosts = request.Headers.Host;
+        return hosts.Count == 1 && hosts[0] is { Length: > 0 } ? null
+            : hosts.Count == 0 && HttpProtocol.IsHttp10(request.Protocol) ? null
+            : EdgeErrors.InvalidHost;
+    }
+
+    private static EdgeError? CheckTarget(string target, RequestOptions limits)
+    {
+        if (target.Length > limits.TargetBytes)
+        {
+            return EdgeErrors.UriTooLong;
+        }
+
+        var query = target.IndexOf('?');
+        var path = query < 0 ? target : target.AsSpan(0, query);
+        for (var at = path.IndexOf('%'); at >= 0;)
+        {
+            if (at + 2 >= path.Length || !char.IsAsciiHexDigit(path[at + 1]) || !char.IsAsciiHexDigit(path[at + 2]))
+            {
+                return EdgeErrors.InvalidPath;
+            }
+
+            path = path[(at + 3)..];
+            at = path.IndexOf('%');
+        }
+
+        return null;
+    }
+}

@@ -1,0 +1,45 @@
+using EdgeProxy.Errors;
+using Microsoft.AspNetCore.Http.Features;
+using Yarp.ReverseProxy.Model;
+
+namespace EdgeProxy.Requests;
+
+/// <summary>
+/// Bounds a request's body in size and slowness. Stands behind routing, since a route's MaxRequestBodySize replaces
+/// the bound of the edge. gRPC streams and upgraded connections have no bound.
+/// </summary>
+internal sealed class UploadMiddleware(RequestDelegate next, TimeProvider time)
+{
+    public Task Invoke(HttpContext context)
+    {
+        if (context.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: false } || IsUnbounded(context))
+        {
+            return next(context);
+        }
+
+        var limit = LimitOf(context);
+        if (context.Request.ContentLength > limit)
+        {
+            context.Fail(EdgeErrors.BodyTooLarge);
+            return Task.CompletedTask;
+        }
+
+        var upload = new UploadStream(context.Request.Body, context.Request.BodyReader, limit, time);
+        context.Request.Body = upload;
+        context.Response.RegisterForDispose(upload);
+        return next(context);
+    }
+
+    private static bool IsUnbounded(HttpContext context) =>
+        GrpcAnswer.IsExpected(context.Request.ContentType)
+        || context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true }
+        || context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true };
+
+    private static long LimitOf(HttpContext context) =>
+        context.GetEndpoint()?.Metadata.GetMetadata<RouteModel>()?.Config.MaxRequestBodySize switch
+        {
+            null => context.Edge().Revision.Edge.Requests.BodyBytes,
+            < 0 => long.MaxValue,
+            { } bytes => bytes,
+        };
+}

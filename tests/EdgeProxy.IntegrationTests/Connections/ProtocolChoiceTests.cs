@@ -1,0 +1,52 @@
+using EdgeProxy.IntegrationTests.Peers;
+using Xunit;
+
+namespace EdgeProxy.IntegrationTests.Connections;
+
+/// <summary>One cleartext port, two protocols.</summary>
+public sealed class ProtocolChoiceTests
+{
+    private const string Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    private const string EmptySettings = "\0\0\0\u0004\0\0\0\0\0";
+
+    [Fact]
+    public async Task A_preface_that_comes_byte_by_byte_begins_HTTP_2()
+    {
+        await using var edge = await Edge.StartAsync(Edge.OneRoute("http://127.0.0.1:1/"));
+        await using var client = await RawHttp.ConnectAsync(edge.Uri);
+
+        await client.TrickleAsync(Preface + EmptySettings);
+
+        // The server's first frame is its SETTINGS: type 4 behind three bytes of length.
+        var received = await client.ReadUntilAsync(text => text.Length >= 9);
+        Assert.Equal('\u0004', received[3]);
+    }
+
+    [Fact]
+    public async Task A_request_that_begins_like_the_preface_is_HTTP_1()
+    {
+        await using var upstream = await Upstream.StartAsync("fine");
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address));
+        await using var client = await RawHttp.ConnectAsync(edge.Uri);
+
+        await client.TrickleAsync("P");
+        await client.TrickleAsync("UT / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+
+        Assert.Equal(200, (await client.ReadToEndAsync()).Status);
+    }
+
+    [Fact]
+    public async Task Another_scheme_than_the_connection_has_is_refused_on_HTTP_2()
+    {
+        await using var upstream = await Upstream.StartAsync("fine");
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address));
+        await using var client = await RawHttp.ConnectAsync(edge.Uri);
+
+        // HEADERS, END_STREAM and END_HEADERS, stream 1: GET, https, /, :authority a, from HPACK's static table.
+        const string Block = "\u0082\u0087\u0084\u0041\u0001a";
+        await client.SendAsync(Preface + EmptySettings + $"\0\0{(char)Block.Length}\u0001\u0005\0\0\0\u0001{Block}");
+
+        await client.ReadUntilAsync(text => text.Contains("malformed_request", StringComparison.Ordinal));
+        Assert.Equal(0, upstream.Hits);
+    }
+}

@@ -1,0 +1,39 @@
+using EdgeProxy.IntegrationTests.Peers;
+
+namespace EdgeProxy.IntegrationTests.Errors;
+
+/// <summary>Upstreams that fail in one way each, by the code that the failure is known under.</summary>
+internal static class Faulty
+{
+    public const string Http1 = "\"HttpRequest\": { \"Version\": \"1.1\" }";
+
+    public static RawUpstream Upstream(string fault) => fault switch
+    {
+        "closes" => RawUpstream.Start(async connection => await connection.ReadHeadAsync()),
+        "resets" => RawUpstream.Start(async connection =>
+        {
+            await connection.ReadHeadAsync();
+            connection.Reset();
+        }),
+        "closes in the head" => Once("HTTP/1.1 200 OK\r\nX-Half: "),
+        "answers rubbish" => Once("this is not HTTP\r\n\r\n"),
+        "answers a bad length" => Once("HTTP/1.1 200 OK\r\nContent-Length: five\r\n\r\nhello"),
+        "answers two lengths" => Once("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!"),
+        "answers huge fields" => Once("HTTP/1.1 200 OK\r\nX-Huge: " + new string('a', 200_000) + "\r\n\r\n"),
+        "ends before the body" => Once("HTTP/1.1 200 OK\r\nX-Upstream: y\r\nContent-Length: 10\r\n\r\n"),
+        "is silent" => RawUpstream.Start(async connection => await connection.DrainAsync()),
+        "stalls after the head" => RawUpstream.Start(async connection =>
+        {
+            await connection.ReadHeadAsync();
+            await connection.SendAsync("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n");
+            await connection.DrainAsync();
+        }),
+        _ => throw new ArgumentOutOfRangeException(nameof(fault), fault, null),
+    };
+
+    private static RawUpstream Once(string answer) => RawUpstream.Start(async connection =>
+    {
+        await connection.ReadHeadAsync();
+        await connection.SendAsync(answer);
+    });
+}
