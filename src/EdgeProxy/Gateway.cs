@@ -9,6 +9,7 @@ using EdgeProxy.Metrics;
 using EdgeProxy.RateLimiting;
 using EdgeProxy.Redis;
 using EdgeProxy.Resilience;
+using EdgeProxy.Tls;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 
@@ -49,6 +50,7 @@ internal sealed partial class Gateway : IAsyncDisposable
         services.AddSingleton(options);
         services.AddSingleton(TimeProvider.System);
         services.AddEdgeConfiguration(options, start);
+        services.AddEdgeTls();
         services.AddSingleton<Readiness>();
         services.AddRouting();
         services.AddRequestTimeouts();

@@ -3,6 +3,7 @@ using System.Net;
 using System.Text;
 using EdgeProxy.Configuration;
 using EdgeProxy.Connections;
+using EdgeProxy.Tls;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace EdgeProxy;
@@ -22,16 +23,17 @@ internal static class Listeners
         kestrel.ResponseHeaderEncodingSelector = _ => Encoding.Latin1;
         kestrel.ApplicationServices.GetRequiredService<ServerAnswers>().Watch(
             kestrel.ApplicationServices.GetRequiredService<DiagnosticListener>());
-        foreach (var listener in edge.Listen)
+        foreach (var (place, listener) in edge.Listen.Index())
         {
-            var address = BindingAddress.Parse(listener.Url);
-            kestrel.Listen(EndPointOf(address), options => Configure(options, listener, isTls: address.Scheme == Uri.UriSchemeHttps));
+            kestrel.Listen(EndPointOf(BindingAddress.Parse(listener.Url)), options => Configure(options, listener, place));
         }
     });
 
-    private static void Configure(ListenOptions options, ListenerOptions listener, bool isTls)
+    /// <param name="place">The listener's place in `Edge.Listen`, by which its certificates are found.</param>
+    private static void Configure(ListenOptions options, ListenerOptions listener, int place)
     {
         var time = options.ApplicationServices.GetRequiredService<TimeProvider>();
+        var isTls = CertificateStore.IsTls(listener);
         if (isTls || listener.Protocols != ListenerProtocols.Http1AndHttp2)
         {
             // Left unset, both are enabled as well, but the server does not warn that it could not tell them apart.
@@ -45,7 +47,7 @@ internal static class Listeners
 
         if (isTls)
         {
-            options.UseHttps();
+            options.UseEdgeTls(place);
         }
         else if (listener.Protocols == ListenerProtocols.Http1AndHttp2)
         {

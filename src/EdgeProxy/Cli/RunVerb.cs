@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
 using EdgeProxy.Configuration;
+using EdgeProxy.Tls;
 
 namespace EdgeProxy.Cli;
 
@@ -28,7 +29,7 @@ internal static class RunVerb
         using var store = new LastGoodStore(options.StatePath ?? LastGoodStore.DefaultFolder(options.ConfigPath));
         var start = await StartingPoint.LoadAsync(options, store, TimeProvider.System);
         await ReportAsync(start.Faults);
-        return start.Revision is null ? Verbs.Failure : await ServeAsync(options, start, started);
+        return start.Revision is null ? Verbs.Failure : await ServeAsync(options, start, store, started);
     }
 
     private static async Task ReportAsync(IEnumerable<Fault> faults)
@@ -39,7 +40,7 @@ internal static class RunVerb
         }
     }
 
-    private static async Task<int> ServeAsync(RunOptions options, StartingPoint start, Action<Gateway>? started)
+    private static async Task<int> ServeAsync(RunOptions options, StartingPoint start, LastGoodStore store, Action<Gateway>? started)
     {
         var stop = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         void OnSignal(PosixSignalContext signal)
@@ -55,7 +56,18 @@ internal static class RunVerb
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
 
-        await using var gateway = Gateway.Create(options, start);
+        if (CertificateStore.Obstacle(start.Revision!.Edge) is { } obstacle)
+        {
+            await Console.Error.WriteLineAsync($"edgeproxy: {obstacle}");
+            return Verbs.Failure;
+        }
+
+        if (await CreateAsync(options, start, store) is not { } created)
+        {
+            return Verbs.Failure;
+        }
+
+        await using var gateway = created;
         try
         {
             await gateway.StartAsync();
@@ -70,5 +82,27 @@ internal static class RunVerb
         await stop.Task;
         await gateway.StopAsync();
         return Verbs.Success;
+    }
+
+    /// <summary>YARP has the last word on a revision; what it refuses is a fault like any other. Null: there is nothing to serve.</summary>
+    private static async Task<Gateway?> CreateAsync(RunOptions options, StartingPoint start, LastGoodStore store)
+    {
+        try
+        {
+            return Gateway.Create(options, start);
+        }
+        catch (InvalidOperationException refused) when (refused.InnerException is not null)
+        {
+            var fault = RevisionRehearsal.ToFault(refused, start.Revision!, "$.ReverseProxy");
+            if (start.FellBack || !options.FallBack)
+            {
+                await ReportAsync([fault]);
+                return null;
+            }
+
+            var lastGood = await StartingPoint.FallBackAsync(options, [fault], store, TimeProvider.System);
+            await ReportAsync(lastGood.Faults);
+            return lastGood.Revision is null ? null : await CreateAsync(options, lastGood, store);
+        }
     }
 }

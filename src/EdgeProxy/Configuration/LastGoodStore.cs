@@ -4,13 +4,13 @@ using System.Text;
 namespace EdgeProxy.Configuration;
 
 /// <summary>
-/// Keeps the files of the last good revision as they were written, `${…}` unexpanded. `DIR/last-good` is a link to a folder
-/// named after the checksum of its `SHA256SUMS`, which vouches for the rest; the link is replaced by renaming, so a crash at
-/// any point leaves the earlier revision whole. One process a folder: whoever holds `DIR/lock` writes.
+/// Keeps the files of the last good revision as they were written, `${…}` unexpanded. `DIR/last-good` names a folder beside
+/// it that is called after the checksum of its `SHA256SUMS`, which vouches for the rest; it is replaced by renaming, so a
+/// crash at any point leaves the earlier revision whole. One process a folder: whoever holds `DIR/lock` writes.
 /// </summary>
 internal sealed class LastGoodStore(string folder) : IDisposable
 {
-    private const string Link = "last-good";
+    private const string Pointer = "last-good";
     private const string Sums = "SHA256SUMS";
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
@@ -53,13 +53,9 @@ internal sealed class LastGoodStore(string folder) : IDisposable
     {
         try
         {
-            var target = new DirectoryInfo(Path.Combine(folder, Link)).LinkTarget;
-            if (target is null || !IsWhole(Path.Combine(folder, target)))
-            {
-                return null;
-            }
-
-            return Path.Combine(folder, target);
+            var pointer = Path.Combine(folder, Pointer);
+            var kept = File.Exists(pointer) ? Path.Combine(folder, Path.GetFileName(File.ReadAllText(pointer).Trim())) : null;
+            return kept is not null && IsWhole(kept) ? kept : null;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -128,10 +124,10 @@ internal sealed class LastGoodStore(string folder) : IDisposable
 
     private void PointTo(string name)
     {
-        var link = Path.Combine(folder, Link);
-        File.Delete(link + ".new");
-        File.CreateSymbolicLink(link + ".new", name);
-        File.Move(link + ".new", link, overwrite: true);
+        var pointer = Path.Combine(folder, Pointer);
+        File.Delete(pointer + ".new");
+        WriteThrough(pointer + ".new", Encoding.UTF8.GetBytes(name + "\n"));
+        File.Move(pointer + ".new", pointer, overwrite: true);
     }
 
     private void RemoveOthers(string keep)
@@ -147,7 +143,7 @@ internal sealed class LastGoodStore(string folder) : IDisposable
         var manifest = File.ReadAllBytes(Path.Combine(revision, Sums));
         return Path.GetFileName(revision) == "rev-" + HashOf(manifest)[..16]
             && Encoding.UTF8.GetString(manifest).Split('\n', StringSplitOptions.RemoveEmptyEntries)
-                .All(line => HashOf(File.ReadAllBytes(Path.Combine(revision, line[66..]))) == line[..64]);
+                .All(line => line.Length > 66 && HashOf(File.ReadAllBytes(Path.Combine(revision, line[66..]))) == line[..64]);
     }
 
     private static void WriteThrough(string path, byte[] bytes)

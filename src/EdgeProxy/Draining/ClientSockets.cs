@@ -43,10 +43,22 @@ internal sealed class ClientSockets(IOptions<SocketTransportOptions> options, IL
     {
         foreach (var (connection, _) in _open)
         {
-            if (connection.Features.Get<ITlsApplicationProtocolFeature>()?.ApplicationProtocol.Span.SequenceEqual("h2"u8) == true)
+            if (SpeaksHttp2(connection))
             {
                 connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
             }
+        }
+    }
+
+    private static bool SpeaksHttp2(ConnectionContext connection)
+    {
+        try
+        {
+            return connection.Features.Get<ITlsApplicationProtocolFeature>()?.ApplicationProtocol.Span.SequenceEqual("h2"u8) == true;
+        }
+        catch (InvalidOperationException)
+        {
+            return false; // a TLS connection whose handshake has not ended, or has failed
         }
     }
 

@@ -1,0 +1,146 @@
+using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using EdgeProxy.Cli;
+using EdgeProxy.Configuration;
+using EdgeProxy.IntegrationTests.Peers;
+using Xunit;
+
+namespace EdgeProxy.IntegrationTests.Tls;
+
+/// <summary>An https listener, asked by real handshakes.</summary>
+public sealed class CertificateTests : IAsyncLifetime
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("edgeproxy-test-").FullName;
+    private Upstream _upstream = null!;
+    private Gateway _gateway = null!;
+
+    private Uri Address => new(_gateway.Addresses.First());
+
+    public async ValueTask InitializeAsync()
+    {
+        _upstream = await Upstream.StartAsync("over tls");
+        Write("first", "a.example");
+        Write("second", "b.example", "*.wild.example");
+        await File.WriteAllTextAsync(Path.Combine(_folder, "edgeproxy.json"), Document("first", "second"));
+        var read = ConfigurationReader.Read(_folder, TimeProvider.System);
+        Assert.Empty(read.Faults);
+        _gateway = Gateway.Create(new RunOptions { ConfigPath = _folder }, read.Revision!);
+        await _gateway.StartAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _gateway.StopAsync();
+        await _gateway.DisposeAsync();
+        await _upstream.DisposeAsync();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    [Theory]
+    [InlineData("a.example", "a.example")]
+    [InlineData("B.EXAMPLE", "b.example")]
+    [InlineData("x.wild.example", "b.example")]
+    [InlineData("x.y.wild.example", "a.example")]
+    [InlineData("nobody.example", "a.example")]
+    public async Task A_certificate_is_chosen_by_name_and_the_first_answers_when_none_fits(string asked, string answered)
+    {
+        Assert.Equal(answered, (await ShakeHandsAsync(asked)).Subject);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Http_2_is_agreed_on_in_the_handshake(bool http2)
+    {
+        using var client = new HttpClient(new SocketsHttpHandler
+        {
+            SslOptions = { RemoteCertificateValidationCallback = (_, _, _, _) => true },
+        });
+        using var request = new HttpRequestMessage(HttpMethod.Get, Address)
+        {
+            Version = http2 ? HttpVersion.Version20 : HttpVersion.Version11,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
+        var answer = await client.SendAsync(request);
+        Assert.Equal("over tls", await answer.Content.ReadAsStringAsync());
+        Assert.Equal(http2 ? HttpVersion.Version20 : HttpVersion.Version11, answer.Version);
+        Assert.Equal(http2 ? "h2" : "http/1.1", (await ShakeHandsAsync("a.example", http2 ? "h2" : "http/1.1")).Protocol);
+    }
+
+    [Fact]
+    public async Task A_certificate_whose_file_changes_is_used_and_a_broken_one_is_not()
+    {
+        var old = await ShakeHandsAsync("a.example");
+        await File.WriteAllTextAsync(Path.Combine(_folder, "first.pem"), "nonsense");
+        await Task.Delay(TimeSpan.FromSeconds(2.5), TimeProvider.System); // two looks
+        Assert.Equal(old.Serial, (await ShakeHandsAsync("a.example")).Serial);
+
+        Write("first", "a.example");
+        await Wait.UntilAsync(async () => (await ShakeHandsAsync("a.example")).Serial != old.Serial, "the new certificate is used");
+    }
+
+    [Fact]
+    public async Task A_certificate_that_a_reload_adds_is_used_without_a_restart()
+    {
+        Write("third", "c.example");
+        await File.WriteAllTextAsync(Path.Combine(_folder, "edgeproxy.json"), Document("first", "second", "third"));
+        await Wait.UntilAsync(async () => (await ShakeHandsAsync("c.example")).Subject == "c.example", "the third one is used");
+    }
+
+    [Fact]
+    public void A_listener_whose_certificate_cannot_be_read_is_told_before_the_start()
+    {
+        var listener = new ListenerOptions
+        {
+            Url = "https://127.0.0.1:0",
+            Certificates = [new CertificateOptions(Path.Combine(_folder, "none.pem"), Path.Combine(_folder, "none.key"))],
+        };
+        Assert.Contains("none.pem", EdgeProxy.Tls.CertificateStore.Obstacle(new EdgeOptions { Listen = [listener] }), StringComparison.Ordinal);
+    }
+
+    private async Task<(string Subject, string Serial, string Protocol)> ShakeHandsAsync(string name, string protocol = "h2")
+    {
+        using var tcp = new TcpClient();
+        await tcp.ConnectAsync(Address.Host, Address.Port);
+        await using var tls = new SslStream(tcp.GetStream());
+        await tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions
+        {
+            TargetHost = name,
+            ApplicationProtocols = [new SslApplicationProtocol(protocol)],
+            RemoteCertificateValidationCallback = (_, _, _, _) => true,
+        });
+        using var certificate = new X509Certificate2(tls.RemoteCertificate!);
+        return (certificate.GetNameInfo(X509NameType.SimpleName, false), certificate.SerialNumber, tls.NegotiatedApplicationProtocol.ToString());
+    }
+
+    private void Write(string file, params string[] names)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest($"CN={names[0]}", key, HashAlgorithmName.SHA256);
+        var alternatives = new SubjectAlternativeNameBuilder();
+        foreach (var name in names)
+        {
+            alternatives.AddDnsName(name);
+        }
+
+        request.CertificateExtensions.Add(alternatives.Build());
+        var now = TimeProvider.System.GetUtcNow();
+        using var certificate = request.CreateSelfSigned(now.AddDays(-1), now.AddDays(1));
+        File.WriteAllText(Path.Combine(_folder, file + ".pem"), certificate.ExportCertificatePem());
+        File.WriteAllText(Path.Combine(_folder, file + ".key"), key.ExportPkcs8PrivateKeyPem());
+    }
+
+    private string Document(params string[] certificates) => $$"""
+        {
+          "Edge": {
+            "Listen": [ { "Url": "https://127.0.0.1:0", "Certificates": [
+              {{string.Join(", ", certificates.Select(c => $$"""{ "Path": "{{c}}.pem", "KeyPath": "{{c}}.key" }"""))}} ] } ],
+            "Admin": { "Listen": "http://127.0.0.1:0" }
+          },
+          {{Edge.OneRoute(_upstream.Address)}}
+        }
+        """;
+}
