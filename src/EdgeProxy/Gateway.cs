@@ -1,5 +1,4 @@
 using EdgeProxy.Admin;
-using EdgeProxy.Cli;
 using EdgeProxy.Configuration;
 using EdgeProxy.Connections;
 using EdgeProxy.Draining;

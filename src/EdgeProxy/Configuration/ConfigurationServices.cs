@@ -1,4 +1,3 @@
-using EdgeProxy.Cli;
 using Yarp.ReverseProxy.Configuration;
 
 namespace EdgeProxy.Configuration;

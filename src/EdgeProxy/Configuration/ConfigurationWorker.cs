@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Threading.Channels;
-using EdgeProxy.Cli;
 using Microsoft.Extensions.Hosting;
 
 namespace EdgeProxy.Configuration;

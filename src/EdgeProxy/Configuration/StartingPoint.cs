@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using EdgeProxy.Cli;
 
 namespace EdgeProxy.Configuration;
 

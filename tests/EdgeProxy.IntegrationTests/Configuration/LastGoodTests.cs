@@ -1,4 +1,3 @@
-using EdgeProxy.Cli;
 using EdgeProxy.Configuration;
 using EdgeProxy.IntegrationTests.Peers;
 using Microsoft.Extensions.DependencyInjection;

@@ -71,19 +71,6 @@ public sealed class UpstreamErrorTests
         await ExpectEverywhereAsync(edge, "deadline_exceeded", 504, 4);
     }
 
-    [Fact]
-    public async Task A_cluster_without_destinations_is_named_as_such()
-    {
-        await using var edge = await Edge.StartAsync("""
-            "ReverseProxy": {
-              "Routes": { "all": { "ClusterId": "up", "Match": { "Path": "/{**rest}" } } },
-              "Clusters": { "up": { "Destinations": {} } }
-            }
-            """);
-
-        await ExpectEverywhereAsync(edge, "destinations_empty", 503, 14);
-    }
-
     private static async Task ExpectEverywhereAsync(Edge edge, string code, int status, int grpc, bool withHead = true)
     {
         foreach (var version in new[] { HttpVersion.Version11, HttpVersion.Version20 })

@@ -23,7 +23,7 @@ public sealed class RequestMetricsTests
         await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address));
 
         await edge.Client.GetAsync("/some/path?secret=1");
-        using var odd = new HttpRequestMessage(new HttpMethod("BREW"), "/");
+        using var odd = new HttpRequestMessage(new HttpMethod("PROPFIND"), "/");
         await edge.Client.SendAsync(odd);
 
         await Scrape.UntilAsync(edge, Requests("all", "_OTHER", 418, "upstream"), 1);

@@ -1,4 +1,3 @@
-using EdgeProxy.Cli;
 using EdgeProxy.Configuration;
 
 namespace EdgeProxy.IntegrationTests.Peers;

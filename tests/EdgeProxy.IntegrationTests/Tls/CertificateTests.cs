@@ -3,9 +3,9 @@ using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
-using EdgeProxy.Cli;
 using EdgeProxy.Configuration;
 using EdgeProxy.IntegrationTests.Peers;
+using Microsoft.Extensions.DependencyInjection;
 using Xunit;
 
 namespace EdgeProxy.IntegrationTests.Tls;
@@ -75,7 +75,7 @@ public sealed class CertificateTests : IAsyncLifetime
     {
         var old = await ShakeHandsAsync("a.example");
         await File.WriteAllTextAsync(Path.Combine(_folder, "first.pem"), "nonsense");
-        await Task.Delay(TimeSpan.FromSeconds(2.5), TimeProvider.System); // two looks
+        _gateway.Services.GetRequiredService<EdgeProxy.Tls.CertificateStore>().Refresh();
         Assert.Equal(old.Serial, (await ShakeHandsAsync("a.example")).Serial);
 
         Write("first", "a.example");
@@ -98,7 +98,8 @@ public sealed class CertificateTests : IAsyncLifetime
             Url = "https://127.0.0.1:0",
             Certificates = [new CertificateOptions(Path.Combine(_folder, "none.pem"), Path.Combine(_folder, "none.key"))],
         };
-        Assert.Contains("none.pem", EdgeProxy.Tls.CertificateStore.Obstacle(new EdgeOptions { Listen = [listener] }), StringComparison.Ordinal);
+        var obstacle = EdgeProxy.Tls.CertificateStore.Obstacle(new EdgeOptions { Listen = [listener] });
+        Assert.Contains("none.pem", obstacle, StringComparison.Ordinal);
     }
 
     private async Task<(string Subject, string Serial, string Protocol)> ShakeHandsAsync(string name, string protocol = "h2")
@@ -113,7 +114,8 @@ public sealed class CertificateTests : IAsyncLifetime
             RemoteCertificateValidationCallback = (_, _, _, _) => true,
         });
         using var certificate = new X509Certificate2(tls.RemoteCertificate!);
-        return (certificate.GetNameInfo(X509NameType.SimpleName, false), certificate.SerialNumber, tls.NegotiatedApplicationProtocol.ToString());
+        return (certificate.GetNameInfo(X509NameType.SimpleName, false), certificate.SerialNumber,
+            tls.NegotiatedApplicationProtocol.ToString());
     }
 
     private void Write(string file, params string[] names)

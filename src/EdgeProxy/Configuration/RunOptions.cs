@@ -1,4 +1,4 @@
-namespace EdgeProxy.Cli;
+namespace EdgeProxy.Configuration;
 
 /// <summary>What `edgeproxy run` was told on the command line.</summary>
 internal sealed record RunOptions
