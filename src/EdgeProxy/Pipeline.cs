@@ -14,6 +14,9 @@ internal static class Pipeline
 {
     public static void UseEdgePipeline(this WebApplication app)
     {
+        // YARP registers authorization, and the host would put its middleware around every request; no route can ask for it.
+        ((IApplicationBuilder)app).Properties["__AuthorizationMiddlewareSet"] = true;
+
         app.UseMiddleware<EdgeContextMiddleware>();  // first: whatever happens below has a revision and an id to name
         app.UseMiddleware<DrainMiddleware>();        // before anything that can answer: during a drain every answer says close
         app.UseMiddleware<RequestMetricsMiddleware>(); // around errors: counts the answer that the client really got
