@@ -16,6 +16,13 @@ internal static class RequestRules
     private static readonly SearchValues<char> Controls = SearchValues.Create(
         string.Concat(Enumerable.Range(0, 0x20).Append(0x7F).Where(code => code != '\t').Select(code => (char)code)));
 
+    /// <summary>
+    /// All that may stand in a target: visible ASCII but for `#`, which a destination could end the path at. HTTP/2 carries any
+    /// byte here; a space would end the target on HTTP/1.1, and what is no ASCII would leave as bytes of an earlier request.
+    /// </summary>
+    private static readonly SearchValues<char> TargetCharacters = SearchValues.Create(
+        string.Concat(Enumerable.Range(0x21, 0x7F - 0x21).Select(code => (char)code).Where(character => character != '#')));
+
     /// <summary>Methods of the IANA registry, but for CONNECT, TRACE and PRI, which no gateway forwards.</summary>
     private static readonly FrozenSet<string> Methods = new[]
     {
@@ -96,6 +103,11 @@ internal static class RequestRules
         if (target.Length > limits.TargetBytes)
         {
             return EdgeErrors.UriTooLong;
+        }
+
+        if (target.AsSpan().ContainsAnyExcept(TargetCharacters))
+        {
+            return EdgeErrors.InvalidPath;
         }
 
         var query = target.IndexOf('?');

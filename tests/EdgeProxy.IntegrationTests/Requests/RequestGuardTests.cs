@@ -15,6 +15,7 @@ public sealed class RequestGuardTests
         { "GET / HTTP/1.1\r\nHost: a\r\nX: a\u0001b\r\nConnection: close\r\n\r\n", 400, "malformed_request" },
         { "GET / HTTP/1.1\r\nHost: a\r\nX(Y): b\r\nConnection: close\r\n\r\n", 400, "malformed_request" },
         { "GET /%zz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 400, "invalid_path" },
+        { "GET /#admin HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 400, "invalid_path" },
         { "TRACE / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 501, "method_not_supported" },
         { "CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\nConnection: close\r\n\r\n", 501, "method_not_supported" },
         { "BREW / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 501, "method_not_supported" },
@@ -36,6 +37,26 @@ public sealed class RequestGuardTests
         Assert.Equal(status, answer.Status);
         Assert.Equal(code, answer.Code);
         Assert.Contains("Connection: close", answer.Head, StringComparison.OrdinalIgnoreCase);
+        Assert.Equal(0, upstream.Hits);
+    }
+
+    /// <summary>HTTP/2 frames any byte. What is no ASCII would leave on HTTP/1.1 as whatever the connection had sent before.</summary>
+    [Theory]
+    [InlineData("/\u00ff\u00ff\u00ff\u00ff")]
+    [InlineData("/?\u00ff\u00ff\u00ff\u00ff")]
+    [InlineData("/ HTTP/1.0")]
+    public async Task A_target_that_HTTP_1_cannot_carry_is_refused_on_HTTP_2(string target)
+    {
+        await using var upstream = await Upstream.StartAsync("fine");
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address));
+        await using var client = await RawHttp.ConnectAsync(edge.Uri);
+
+        // HEADERS, END_STREAM and END_HEADERS, stream 1: GET, http, :path, :authority a.
+        var block = $"\u0082\u0086\u0004{(char)target.Length}{target}\u0041\u0001a";
+        await client.SendAsync("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u0004\0\0\0\0\0");
+        await client.SendAsync($"\0\0{(char)block.Length}\u0001\u0005\0\0\0\u0001{block}");
+
+        await client.ReadUntilAsync(text => text.Contains("invalid_path", StringComparison.Ordinal));
         Assert.Equal(0, upstream.Hits);
     }
 

@@ -38,6 +38,20 @@ public sealed class RequestRulesTests
     public void A_path_is_percent_encoded_rightly(string target, string? code) => Assert.Equal(code, Check(Request(target: target)));
 
     [Theory]
+    [InlineData("/!$&'()*,;=:@[]{}|^`\"<>\\~", null)]
+    [InlineData("/a b", "invalid_path")]
+    [InlineData("/a HTTP/1.0", "invalid_path")]
+    [InlineData("/a?b c", "invalid_path")]
+    [InlineData("/a#/b", "invalid_path")]
+    [InlineData("/a?b#c", "invalid_path")]
+    [InlineData("/a\tb", "invalid_path")]
+    [InlineData("/a\u007f", "invalid_path")]
+    [InlineData("/a\u00ff", "invalid_path")]
+    [InlineData("/a?\u20ac", "invalid_path")]
+    public void A_target_has_no_character_that_it_could_end_at(string target, string? code) =>
+        Assert.Equal(code, Check(Request(target: target)));
+
+    [Theory]
     [InlineData("x y", "v", "malformed_request")]
     [InlineData("x\"", "v", "malformed_request")]
     [InlineData("", "v", "malformed_request")]
