@@ -23,6 +23,7 @@ internal sealed class CallDeadlines : IDisposable
     private readonly ManualResetEvent _stopped = new(false);
     private int _count;
     private int _isAsleep;
+    private long _givenUpAt = long.MinValue;
 
     public CallDeadlines(TimeProvider time)
     {
@@ -43,6 +44,9 @@ internal sealed class CallDeadlines : IDisposable
             _wake.Set();
         }
     }
+
+    /// <summary>Ends the waiting of all calls made so far: there is no hope left that justifies it.</summary>
+    public void GiveUp() => Volatile.Write(ref _givenUpAt, _time.GetTimestamp());
 
     public void Dispose() => _stopped.Set();
 
@@ -72,7 +76,9 @@ internal sealed class CallDeadlines : IDisposable
     private void Sweep()
     {
         var oldest = _time.GetTimestamp() - _expireAfter;
-        while (_waiting.TryPeek(out var call) && (call.IsSettled || call.StartedAt <= oldest) && _waiting.TryDequeue(out call))
+        while (_waiting.TryPeek(out var call)
+            && (call.IsSettled || call.StartedAt <= Math.Max(oldest, Volatile.Read(ref _givenUpAt)))
+            && _waiting.TryDequeue(out call))
         {
             Interlocked.Decrement(ref _count);
             call.Expire();

@@ -16,6 +16,7 @@ internal static class RedisOptions
         options.ConnectTimeout = Math.Min(options.ConnectTimeout, LongestConnect);
         options.ReconnectRetryPolicy = new LinearRetry(LongestConnect / 2);
         options.HeartbeatInterval = TimeSpan.FromMilliseconds(LongestConnect / 2); // how soon a lost connection is made again
+        options.IncludeDetailInExceptions = false;              // nobody reads it, and the request would wait for its making
         options.ClientName ??= "edgeproxy";
         return options;
     }

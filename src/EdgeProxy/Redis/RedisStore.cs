@@ -7,6 +7,7 @@ internal sealed class RedisStore(TimeProvider time, StoreBreaker breaker, CallDe
 {
     private volatile IConnectionMultiplexer? _connection;
     private volatile int _nodes = 1;
+    private Action<StoreMiss>? _note;
 
     /// <summary>Raised when a call's outcome opens the breaker.</summary>
     public event Action? Lost;
@@ -36,12 +37,18 @@ internal sealed class RedisStore(TimeProvider time, StoreBreaker breaker, CallDe
             return new StoreReply<T>(StoreMiss.Overload, default);
         }
 
+        if (!_connection!.IsConnected)
+        {
+            // Asked all the same, it would throw: milliseconds, when many requests do so at once.
+            Note(StoreMiss.Connection);
+            return new StoreReply<T>(StoreMiss.Connection, default);
+        }
+
         var startedAt = time.GetTimestamp();
-        var call = new StoreCall<T>(BeginAsync(start, state), startedAt);
+        var call = new StoreCall<T>(BeginAsync(start, state), startedAt, _note ??= Note);
         deadlines.Watch(call);
         var reply = await call.Reply;
         metrics.Waited(time.GetElapsedTime(startedAt));
-        Note(reply.Miss);
         return reply;
     }
 
@@ -91,6 +98,7 @@ internal sealed class RedisStore(TimeProvider time, StoreBreaker breaker, CallDe
 
         if (breaker.Note(miss == StoreMiss.None))
         {
+            deadlines.GiveUp();
             Lost?.Invoke();
         }
     }

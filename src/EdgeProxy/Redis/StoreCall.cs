@@ -15,10 +15,15 @@ internal abstract class StoreCall(long startedAt) : IThreadPoolWorkItem
     public bool IsSettled => Volatile.Read(ref _isSettled) != 0;
 
     /// <summary>Ends the waiting without an answer. The caller goes on on the thread pool, not on the thread that keeps time.</summary>
+    /// <remarks>
+    /// Not inline: what follows may be long. A client that sends requests one behind the other, all in one packet, would keep
+    /// the thread that keeps time for as long as it likes.
+    /// </remarks>
     public void Expire()
     {
         if (TrySettle())
         {
+            Missed();
             ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
         }
     }
@@ -27,24 +32,36 @@ internal abstract class StoreCall(long startedAt) : IThreadPoolWorkItem
 
     protected bool TrySettle() => Interlocked.Exchange(ref _isSettled, 1) == 0;
 
+    protected abstract void Missed();
+
     protected abstract void GiveUp();
 }
 
 /// <inheritdoc cref="StoreCall"/>
 internal sealed class StoreCall<T> : StoreCall
 {
+    private readonly Action<StoreMiss>? _note;
+
     // Continues right where the reply came in: that is a thread of the pool already.
     private readonly TaskCompletionSource<StoreReply<T>> _reply = new();
     private readonly Task<T> _work;
 
-    public StoreCall(Task<T> work, long startedAt)
+    /// <param name="work">What is waited for.</param>
+    /// <param name="startedAt">Timestamp from which on the deadline counts.</param>
+    /// <param name="note">
+    /// Told at once how the call ended, on the thread that ended it: the breaker must not wait for the thread pool's turn.
+    /// </param>
+    public StoreCall(Task<T> work, long startedAt, Action<StoreMiss>? note = null)
         : base(startedAt)
     {
         _work = work;
+        _note = note;
         work.ConfigureAwait(false).GetAwaiter().UnsafeOnCompleted(OnReply);
     }
 
     public Task<StoreReply<T>> Reply => _reply.Task;
+
+    protected override void Missed() => _note?.Invoke(StoreMiss.Deadline);
 
     protected override void GiveUp() => _reply.SetResult(new StoreReply<T>(StoreMiss.Deadline, default));
 
@@ -53,9 +70,11 @@ internal sealed class StoreCall<T> : StoreCall
         var failure = _work.Exception?.InnerException; // read even when nobody waits any more: it counts as observed then
         if (TrySettle())
         {
-            _reply.SetResult(_work.IsCompletedSuccessfully
+            var reply = _work.IsCompletedSuccessfully
                 ? new StoreReply<T>(StoreMiss.None, _work.GetAwaiter().GetResult())
-                : new StoreReply<T>(MissOf(failure), default));
+                : new StoreReply<T>(MissOf(failure), default);
+            _note?.Invoke(reply.Miss);
+            _reply.SetResult(reply);
         }
     }
 

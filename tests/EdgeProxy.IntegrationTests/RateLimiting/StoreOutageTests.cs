@@ -19,6 +19,10 @@ public sealed class StoreOutageTests(ITestOutputHelper output)
     private const int Capacity = 20;
     private const int PerSecond = 50;
 
+    /// <summary>Milliseconds that a request may wait for the store, and what a scheduler gives a thread before another's turn.</summary>
+    private const double Deadline = 5;
+    private const double Quantum = 4;
+
     private const string Policy = """
         "RateLimits": { "standard": {
           "Per": "Global", "Limits": [ { "Name": "sec", "Capacity": 20, "Refill": 50, "Every": "1s" } ] } },
@@ -43,6 +47,7 @@ public sealed class StoreOutageTests(ITestOutputHelper output)
         await using var two = await SharedLimitsTests.StartAsync(redis.Address, upstream, Policy);
         await SharedLimitsTests.UpAsync(one);
         await SharedLimitsTests.UpAsync(two);
+        using var turns = new Turns();
         using var waits = new Waits(one, two);
         await using var load = new Load(one, two);
 
@@ -66,18 +71,24 @@ public sealed class StoreOutageTests(ITestOutputHelper output)
         admitted = load.Admitted - admitted;
         await load.StopAsync();
 
+        var all = waits.Sorted();
         output.WriteLine($"requests {load.Answered}, asked the store {waits.Count}, in vain {waits.Misses}");
-        output.WriteLine($"waited: p50 {waits.At(0.5):F2} ms, p99 {waits.At(0.99):F2} ms, longest {waits.At(1):F2} ms");
+        output.WriteLine($"waited: p50 {At(all, 0.5):F2} ms, p99 {At(all, 0.99):F2} ms, longest {At(all, 1):F2} ms");
+        var own = waits.WithoutThoseOf(turns);
+        output.WriteLine($"less the machine's delays: p99 {At(own, 0.99):F2} ms, longest {At(own, 1):F2} ms");
         output.WriteLine($"found again after {found.TotalMilliseconds:F0} ms; then {admitted} admitted, {allowed:F0} allowed");
         Assert.Empty(load.Failures);
         Assert.Equal(0, askedInVain);
         Assert.InRange(found, TimeSpan.Zero, TimeSpan.FromSeconds(2));
         Assert.InRange(admitted, 1, allowed);
 
-        // The deadline is 5 ms; the rest is for a machine on which all tests run at once and a thread waits for its turn.
-        Assert.InRange(waits.At(0.99), 0, 50);
-        Assert.InRange(waits.At(1), 0, 1000);
+        // What a thread and the pool were late by at the same time, without the product, is not the product's. The one in a
+        // thousand left out is for a thread that loses its turn in the midst of its own work, which nobody can see from outside.
+        Assert.InRange(At(own, 0.99), 0, Deadline);
+        Assert.InRange(At(own, 0.999), 0, Deadline + Quantum);
     }
+
+    private static double At(double[] sorted, double quantile) => sorted[(int)((sorted.Length - 1) * quantile)];
 
     private static bool IsUp(Edge edge) => SharedLimitsTests.Store(edge).IsUp;
 
@@ -143,7 +154,7 @@ public sealed class StoreOutageTests(ITestOutputHelper output)
     private sealed class Waits : IDisposable
     {
         private readonly MeterListener _listener = new();
-        private readonly ConcurrentBag<double> _milliseconds = [];
+        private readonly ConcurrentBag<(long From, long To)> _waits = [];
         private long _misses;
 
         public Waits(params Edge[] edges)
@@ -157,17 +168,32 @@ public sealed class StoreOutageTests(ITestOutputHelper output)
                     listener.EnableMeasurementEvents(instrument);
                 }
             };
-            _listener.SetMeasurementEventCallback<double>((_, seconds, _, _) => _milliseconds.Add(seconds * 1000));
+            _listener.SetMeasurementEventCallback<double>((_, seconds, _, _) =>
+            {
+                var now = Stopwatch.GetTimestamp();
+                _waits.Add((now - (long)(seconds * Stopwatch.Frequency), now));
+            });
             _listener.SetMeasurementEventCallback<long>((_, count, _, _) => Interlocked.Add(ref _misses, count));
             _listener.Start();
         }
 
-        public int Count => _milliseconds.Count;
+        public int Count => _waits.Count;
 
         public long Misses => Interlocked.Read(ref _misses);
 
-        public double At(double quantile) => _milliseconds.Order().ElementAt((int)((_milliseconds.Count - 1) * quantile));
+        public double[] Sorted() => [.. _waits.Select(Milliseconds).Order()];
+
+        /// <summary>Waits beyond the deadline, less what the machine was late by in the meantime.</summary>
+        public double[] WithoutThoseOf(Turns turns) =>
+        [
+            .. _waits.Select(wait => Milliseconds(wait) is var time && time > Deadline
+                ? Math.Max(Deadline, time - turns.Late(wait.From, wait.To))
+                : time).Order(),
+        ];
 
         public void Dispose() => _listener.Dispose();
+
+        private static double Milliseconds((long From, long To) wait) =>
+            Stopwatch.GetElapsedTime(wait.From, wait.To).TotalMilliseconds;
     }
 }
