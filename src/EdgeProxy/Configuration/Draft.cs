@@ -56,25 +56,18 @@ internal sealed class Draft
             Routes = routes.ToFrozenDictionary(r => r.RouteId, StringComparer.OrdinalIgnoreCase),
             Clusters = Clusters.ToFrozenDictionary(
                 c => c.Config.ClusterId, c => new ClusterSettings { ClusterId = c.Config.ClusterId }, StringComparer.OrdinalIgnoreCase),
-            ProxyRoutes = [.. Routes.Zip(routes, (route, settings) => route.ToProxy(settings, policies))],
+            ProxyRoutes = [.. Routes.Zip(routes, (route, settings) => route.Config with { ClusterId = settings.ClusterId })],
             ProxyClusters = [.. Clusters.Select(c => c.Config)],
         };
     }
 }
 
-internal sealed record PolicyDraft(Entry Entry, RateLimitPolicy Policy)
-{
-    /// <summary>Stands for the policy in the digests of the routes that use it.</summary>
-    public string Digest { get; } = SettingsDigest.Of(Entry.Section.Node!);
-}
+internal sealed record PolicyDraft(Entry Entry, RateLimitPolicy Policy);
 
 internal sealed record ClusterDraft(Entry Entry, ClusterConfig Config);
 
 internal sealed record RouteDraft(Entry Entry, RouteConfig Config)
 {
-    /// <summary>Keys of ours, and of YARP's those that its comparison of two routes leaves out.</summary>
-    private static readonly string[] DigestKeys = ["RateLimiterPolicy", "RateLimits", "RequireClient", "Owner", "MaxRequestBodySize"];
-
     /// <summary>The values that name a rate limit, whichever key they stand under. `Default` and `Disable` name none.</summary>
     public IEnumerable<ScalarNode> PolicyNames => Entry.Section.Find("RateLimiterPolicy") is ScalarNode single
         ? IsReserved(single.Text) ? [] : [single]
@@ -92,24 +85,4 @@ internal sealed record RouteDraft(Entry Entry, RouteConfig Config)
             RequireClient = Entry.Section.Switch("RequireClient"),
             Owner = Entry.Section.Text("Owner"),
         };
-
-    /// <summary>
-    /// What YARP gets. It rebuilds a route's endpoint, on which our settings travel, only when its own settings differ:
-    /// so a digest of ours travels as metadata.
-    /// </summary>
-    public RouteConfig ToProxy(RouteSettings settings, FrozenDictionary<string, PolicyDraft> policies)
-    {
-        var section = Entry.Section;
-        var own = DigestKeys.Select(section.Find).OfType<Node>().ToList();
-        if (own.Count == 0)
-        {
-            return Config with { ClusterId = settings.ClusterId };
-        }
-
-        var metadata = new Dictionary<string, string>(Config.Metadata ?? new Dictionary<string, string>(), StringComparer.OrdinalIgnoreCase)
-        {
-            [SettingsDigest.MetadataKey] = SettingsDigest.Of(own, PolicyNames.Select(name => policies[name.Text].Digest)),
-        };
-        return Config with { ClusterId = settings.ClusterId, Metadata = metadata };
-    }
 }

@@ -1,7 +1,6 @@
 using EdgeProxy.Configuration;
 using EdgeProxy.RateLimiting;
 using Xunit;
-using Yarp.ReverseProxy.Configuration;
 
 namespace EdgeProxy.Tests.Configuration;
 
@@ -110,32 +109,6 @@ public sealed class ReadingTests
         var request = cluster.HttpRequest!;
         Assert.Equal((new Version(1, 1), TimeSpan.FromSeconds(30)), (request.Version!, request.ActivityTimeout!.Value));
         Assert.Equal("HashCookie", cluster.SessionAffinity!.Policy);
-    }
-
-    [Theory]
-    [InlineData("\"RequireClient\": true", "\"RequireClient\": false")]
-    [InlineData("\"MaxRequestBodySize\": 10", "\"MaxRequestBodySize\": 11")]
-    [InlineData("\"RateLimiterPolicy\": \"p\"", "\"RateLimiterPolicy\": \"q\"")]
-    public void A_route_that_differs_in_our_settings_alone_differs_for_the_proxy(string before, string after)
-    {
-        const string Policies = """
-            "RateLimits": { "p": { "Limits": [ { "Name": "a", "Capacity": 1, "Refill": 1, "Every": "1s" } ] },
-                            "q": { "Limits": [ { "Name": "a", "Capacity": 1, "Refill": 1, "Every": "1s" } ] } },
-            """;
-        Assert.NotEqual(RouteOf(before), RouteOf(after));
-        Assert.Equal(RouteOf(before), RouteOf(before));
-        static RouteConfig RouteOf(string route) => Whole(Configurations.Document(route, sections: Policies)).ProxyRoutes[0];
-    }
-
-    [Fact]
-    public void A_route_whose_policy_changes_differs_for_the_proxy()
-    {
-        Assert.NotEqual(RouteOf(capacity: 1), RouteOf(capacity: 2));
-        static RouteConfig RouteOf(int capacity) => Whole(Configurations.Document(
-            "\"RateLimiterPolicy\": \"p\"",
-            sections: $$"""
-                "RateLimits": { "p": { "Limits": [ { "Name": "a", "Capacity": {{capacity}}, "Refill": 1, "Every": "1s" } ] } },
-                """)).ProxyRoutes[0];
     }
 
     private static Revision Whole(string document)
