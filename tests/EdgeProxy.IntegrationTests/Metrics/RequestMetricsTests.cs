@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.WebSockets;
 using EdgeProxy.IntegrationTests.Peers;
+using Microsoft.Extensions.Logging;
 using Xunit;
 
 namespace EdgeProxy.IntegrationTests.Metrics;
@@ -53,6 +54,38 @@ public sealed class RequestMetricsTests
         await Scrape.UntilAsync(edge, Requests("(none)", "GET", 404, "edge"), 1);
         await Scrape.UntilAsync(edge, Requests("dead", "GET", 502, "edge"), 1);
         await Scrape.UntilAsync(edge, Requests("dead", "GET", 429, "edge"), 1);
+    }
+
+    [Theory, InlineData("1.1"), InlineData("2.0")]
+    public async Task A_client_that_goes_away_is_a_499_and_in_flight_until_then(string version)
+    {
+        var arrived = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var upstream = await Upstream.StartAsync(async context =>
+        {
+            arrived.TrySetResult();
+            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, context.RequestAborted);
+        });
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address));
+        var log = Log.Of(edge);
+        Assert.Equal(0, (await Scrape.OfAsync(edge))["edgeproxy_requests_in_flight{route=\"all\"}"]);
+
+        using var leave = new CancellationTokenSource();
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/")
+        {
+            Version = Version.Parse(version),
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
+        var answer = edge.Client.SendAsync(request, leave.Token);
+        await arrived.Task.WaitAsync(Wait.Patience);
+        Assert.Equal(1, (await Scrape.OfAsync(edge))["edgeproxy_requests_in_flight{route=\"all\"}"]);
+        await leave.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => answer);
+
+        var scrape = await Scrape.UntilAsync(edge, Requests("all", "GET", 499, "edge"), 1);
+        Assert.Equal(0, scrape["edgeproxy_requests_in_flight{route=\"all\"}"]);
+        Assert.Equal(1, scrape["edgeproxy_errors_total{code=\"client_disconnected\",route=\"all\"}"]);
+        Assert.DoesNotContain(scrape.Names, name => name.Contains("code=\"5", StringComparison.Ordinal));
+        Assert.Empty(log.Entries(LogLevel.Warning));
     }
 
     [Fact]
