@@ -28,44 +28,40 @@ internal sealed record StartingPoint(Revision? Revision, ImmutableArray<Fault> F
             return new StartingPoint(null, [.. faults, nothing], FellBack: false);
         }
 
-        var (revision, itsFaults) = await ReadAsync(kept, time);
+        var (revision, itsFaults) = await ReadKeptAsync(kept, options.ConfigPath, time);
         return revision is null
             ? new StartingPoint(null, [.. faults, .. itsFaults], FellBack: false)
-            : new StartingPoint(WithCertificatesOf(revision, kept, options.ConfigPath), faults, FellBack: true);
+            : new StartingPoint(revision, faults, FellBack: true);
     }
 
     public ReloadOutcome ToOutcome(DateTimeOffset now) =>
         FellBack ? new ReloadOutcome(false, now, Faults, []) : new ReloadOutcome(true, now, [], Faults);
 
-    private static async Task<(Revision? Revision, ImmutableArray<Fault> Faults)> ReadAsync(string path, TimeProvider time)
+    private static Task<(Revision? Revision, ImmutableArray<Fault> Faults)> ReadAsync(string path, TimeProvider time) =>
+        RehearseAsync(ConfigurationReader.Read(path, time));
+
+    /// <summary>Reads the copies under the names of their originals: relative paths count from those. Faults name the copies.</summary>
+    private static async Task<(Revision? Revision, ImmutableArray<Fault> Faults)> ReadKeptAsync(
+        string kept, string configPath, TimeProvider time)
     {
-        var read = ConfigurationReader.Read(path, time);
-        return read.Revision is { } revision && await RevisionRehearsal.RouteAsync(revision) is { IsEmpty: false } faults
+        var isFolder = Directory.Exists(kept);
+        var unreadable = new FaultList();
+        SourceFile[] files =
+        [
+            .. ConfigurationFiles.Read(kept, unreadable)
+                .Select(file => file with { Name = isFolder ? Path.Combine(configPath, Path.GetFileName(file.Name)) : configPath }),
+        ];
+        if (unreadable.HasErrors)
+        {
+            return (null, unreadable.ToSorted());
+        }
+
+        var (revision, faults) = await RehearseAsync(ConfigurationReader.Read(files, time, Environment.GetEnvironmentVariable));
+        return (revision, [.. faults.Select(f => f with { File = isFolder ? Path.Combine(kept, Path.GetFileName(f.File)) : kept })]);
+    }
+
+    private static async Task<(Revision? Revision, ImmutableArray<Fault> Faults)> RehearseAsync(ReadResult read) =>
+        read.Revision is { } revision && await RevisionRehearsal.RouteAsync(revision) is { IsEmpty: false } faults
             ? (null, faults)
             : (read.Revision, read.Faults);
-    }
-
-    /// <summary>Relative paths count from the file that names them: the one that was kept a copy of, not the copy.</summary>
-    private static Revision WithCertificatesOf(Revision revision, string kept, string configPath)
-    {
-        var copies = Directory.Exists(kept) ? kept : Path.GetDirectoryName(kept)!;
-        var originals = SourceSnapshot.FolderOf(configPath);
-        return revision with
-        {
-            Edge = revision.Edge with
-            {
-                Listen =
-                [
-                    .. revision.Edge.Listen.Select(listener => listener with
-                    {
-                        Certificates = [.. listener.Certificates.Select(c => new CertificateOptions(Rebase(c.Path), Rebase(c.KeyPath)))],
-                    }),
-                ],
-            },
-        };
-
-        string Rebase(string path) => path.StartsWith(copies + Path.DirectorySeparatorChar, StringComparison.Ordinal)
-            ? Path.Combine(originals, Path.GetRelativePath(copies, path))
-            : path;
-    }
 }
