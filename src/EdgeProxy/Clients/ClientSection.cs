@@ -6,7 +6,8 @@ namespace EdgeProxy.Clients;
 internal static class ClientSection
 {
     private static readonly ObjectShape ApiKeyEntry = new(
-        new Key("Sha256", new TextShape { Pattern = "^[0-9a-fA-F]{64}$", Meaning = "the SHA-256 of a key, 64 hex digits" },
+        new Key("Sha256",
+            new TextShape { Pattern = "^[0-9a-fA-F]{64}$", Meaning = "the SHA-256 of a key, 64 hex digits", IsSensitive = true },
             "SHA-256 of the key in hex, as `edgeproxy hash-key` prints it.")
         { Required = true },
         new Key("Plan", new TextShape { Pattern = "^[^\\u0000-\\u001f]{1,128}$", Meaning = "the name of a plan" },

@@ -32,6 +32,9 @@ internal sealed class TextShape : Shape
     /// <summary>Code of the fault when the text is none of <see cref="Values"/>.</summary>
     public string Code { get; init; } = FaultCodes.UnknownValue;
 
+    /// <summary>A mistake here is likely to be a secret written in the wrong form: faults do not show the text.</summary>
+    public bool IsSensitive { get; init; }
+
     /// <summary>Numbers and true or false are taken for their text.</summary>
     public bool AnyScalar { get; init; }
 

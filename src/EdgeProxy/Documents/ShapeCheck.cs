@@ -170,7 +170,7 @@ internal sealed class ShapeCheck(FaultList faults)
         }
         else if (!shape.Admits(node.Text))
         {
-            faults.Error(FaultCodes.InvalidValue, node, $"{node.Shown} is not {shape.Expected}");
+            faults.Error(FaultCodes.InvalidValue, node, $"{(shape.IsSensitive ? "this" : node.Shown)} is not {shape.Expected}");
         }
     }
 
