@@ -32,6 +32,7 @@ internal static class Pipeline
         app.UseMiddleware<WebSocketMiddleware>();    // around the forward: ends a WebSocket in its own words when the upstream cannot
         app.MapReverseProxy(proxy =>
         {
+            proxy.UseMiddleware<RetiringClustersMiddleware>(); // first: what follows chooses among the destinations given here
             proxy.UseSessionAffinity();              // before balancing: narrows the choice to the destination the client stuck to
             proxy.UseLoadBalancing();
             proxy.UseMiddleware<ForwardMiddleware>(); // around the forward: keeps account of the time spent on destinations

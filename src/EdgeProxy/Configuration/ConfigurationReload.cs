@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Yarp.ReverseProxy;
 
 namespace EdgeProxy.Configuration;
 
@@ -7,6 +8,8 @@ internal sealed partial class ConfigurationReload(
     Revisions revisions,
     RevisionConfigProvider proxy,
     RevisionRehearsal rehearsal,
+    RetiringClusters retiring,
+    IProxyStateLookup state,
     ReloadStatus status,
     TimeProvider time,
     ILogger<ConfigurationReload> logger)
@@ -35,8 +38,10 @@ internal sealed partial class ConfigurationReload(
             return faults;
         }
 
+        retiring.Keep(revisions.Current, revision, state);
         if (await proxy.ApplyAsync(revision) is { } refusal)
         {
+            retiring.Forget();
             return [RevisionRehearsal.ToFault(refusal, revision, "$.ReverseProxy")];
         }
 

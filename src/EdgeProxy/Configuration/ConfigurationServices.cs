@@ -15,6 +15,7 @@ internal static class ConfigurationServices
         services.AddSingleton(provider => new ReloadStatus(start.ToOutcome(provider.GetRequiredService<TimeProvider>().GetUtcNow())));
         services.AddSingleton<ConfigurationMetrics>();
         services.AddSingleton<RevisionRehearsal>();
+        services.AddSingleton<RetiringClusters>();
         services.AddSingleton<ConfigurationReload>();
         services.AddSingleton(new LastGoodStore(options.StatePath ?? LastGoodStore.DefaultFolder(options.ConfigPath)));
         services.AddHostedService<ConfigurationWorker>();

@@ -105,6 +105,8 @@ public sealed class HundredReloadsTests : IAsyncLifetime
             Assert.Equal("ok", await _edge.Client.GetStringAsync("/", CancellationToken.None));
             using var moving = await _edge.Client.GetAsync("/moving", CancellationToken.None);
             Assert.Equal(HttpStatusCode.OK, moving.StatusCode);
+            // The route's own words and the destination's are of one revision, in the moment of the swap too.
+            Assert.Equal(moving.Headers.GetValues("X-Parity").Single(), await moving.Content.ReadAsStringAsync(CancellationToken.None));
         }
 
         return count;
