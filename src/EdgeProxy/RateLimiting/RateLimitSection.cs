@@ -39,7 +39,8 @@ internal static class RateLimitSection
         new Key("Plans", new MapShape(Plan, "plan"), "What a plan uses instead of `Limits`; with `Per` `Client` only."),
         new Key("Mode", TextShape.OneOf<RateLimitMode>(), "`Shadow` decides and counts, and never refuses.")
         { Default = nameof(RateLimitMode.Enforce) },
-        new Key("Decide", TextShape.OneOf<DecisionMode>(), "`Leased`: near zero round trips to the store; `Strict`: one each.")
+        new Key("Decide", TextShape.OneOf<DecisionMode>(),
+            "`Strict`: one round trip to the store each. `Leased`: near zero; for now it is decided as `Strict`.")
         { Default = nameof(DecisionMode.Leased) },
         new Key("OnStoreOutage", TextShape.OneOf<StoreOutagePolicy>(),
             "While the store cannot be asked: this node's share (`Local`), all (`Open`) or nothing (`Closed`).")
