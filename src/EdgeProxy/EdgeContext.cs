@@ -53,8 +53,11 @@ internal sealed class EdgeContext(Revision revision, string requestId, long star
     /// <summary>Where the request came from, behind trusted proxies too; none until <see cref="ClientMiddleware"/> has looked.</summary>
     public IPAddress ClientAddress { get; set; } = IPAddress.None;
 
-    /// <summary>Who is calling; anonymous until <see cref="ClientMiddleware"/> has looked.</summary>
-    public Client Client { get; set; } = Client.Unknown;
+    /// <summary>Whose credential came with the request; null when nobody's.</summary>
+    public Client? KnownClient { get; set; }
+
+    /// <summary>Who is calling, once <see cref="ClientMiddleware"/> has looked. Made at first use: many routes never ask.</summary>
+    public Client Client => KnownClient ?? (field ??= Client.At(ClientAddress, Revision.Clients.AnonymousIpv6Prefix));
 
     /// <summary>The failure that <see cref="ErrorMiddleware"/> is to answer with; null when all is well.</summary>
     public EdgeFailure? Failure { get; set; }

@@ -1,3 +1,5 @@
+using System.Net;
+
 namespace EdgeProxy.Clients;
 
 /// <summary>Who is calling.</summary>
@@ -8,6 +10,7 @@ internal sealed record Client(string Id, string Plan, bool IsAnonymous)
 {
     public const string AnonymousPlan = "anonymous";
 
-    /// <summary>Stands for the client before anybody has looked.</summary>
-    public static Client Unknown { get; } = new("", AnonymousPlan, IsAnonymous: true);
+    /// <summary>The client without a key at <paramref name="address"/>.</summary>
+    public static Client At(IPAddress address, int ipv6Prefix) =>
+        new(ClientAddress.NameOf(address, ipv6Prefix), AnonymousPlan, IsAnonymous: true);
 }

@@ -17,9 +17,8 @@ internal sealed class ClientMiddleware(RequestDelegate next)
         var peer = context.Connection.RemoteIpAddress ?? IPAddress.None;
         edge.ClientAddress = ClientAddress.Of(
             peer, context.Request.Headers["X-Forwarded-For"], edge.Revision.Edge.TrustedProxies);
-        var directory = edge.Revision.Clients;
-        edge.Client = ByKey(context, directory) ?? Anonymous(edge.ClientAddress, directory);
-        if (route.RequireClient && edge.Client.IsAnonymous)
+        edge.KnownClient = ByKey(context, edge.Revision.Clients);
+        if (route.RequireClient && edge.KnownClient is null)
         {
             // RFC 9110 wants a challenge on every 401. There is no registered scheme for API keys; this is the usual name.
             context.Response.Headers.WWWAuthenticate = "ApiKey";
@@ -48,7 +47,4 @@ internal sealed class ClientMiddleware(RequestDelegate next)
 
         return client;
     }
-
-    private static Client Anonymous(IPAddress address, ClientDirectory directory) =>
-        new(ClientAddress.NameOf(address, directory.AnonymousIpv6Prefix), Client.AnonymousPlan, IsAnonymous: true);
 }

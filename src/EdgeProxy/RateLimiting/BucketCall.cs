@@ -60,7 +60,7 @@ internal sealed class BucketCall
             }
         }
 
-        foreach (ref var take in verdict.Takes.AsSpan())
+        foreach (ref var take in verdict.Takes)
         {
             if (take.Limits is null)
             {

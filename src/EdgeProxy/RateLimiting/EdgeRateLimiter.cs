@@ -48,7 +48,8 @@ internal sealed class EdgeRateLimiter(IBucketStore store, RateLimitMetrics metri
 
     private static RateLimitVerdict Ask(HttpContext context, EdgeContext edge, RouteSettings route)
     {
-        var takes = new BucketTake[route.RateLimits.Length];
+        var verdict = new RateLimitVerdict(route.RateLimits.Length);
+        var takes = verdict.Takes;
         var isAnnounced = false;
         for (var i = 0; i < takes.Length; i++)
         {
@@ -67,7 +68,7 @@ internal sealed class EdgeRateLimiter(IBucketStore store, RateLimitMetrics metri
             RateLimitFields.Announce(context);
         }
 
-        return new RateLimitVerdict(takes);
+        return verdict;
     }
 
     private static Lease LeaseOf(RateLimitVerdict verdict) => verdict.Admitted ? Lease.Admitted : Lease.Refused;

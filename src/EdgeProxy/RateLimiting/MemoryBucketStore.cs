@@ -46,7 +46,7 @@ internal sealed class MemoryBucketStore : IBucketStore
     public void Take(RateLimitVerdict verdict, int nodes, DecisionSource source)
     {
         var now = Now();
-        var takes = verdict.Takes.AsSpan();
+        var takes = verdict.Takes;
         var refused = false;
         for (var i = 0; i < takes.Length && !refused; i++)
         {

@@ -46,7 +46,7 @@ internal static class RateLimitFields
     {
         string? policies = null;
         string? levels = null;
-        foreach (ref var take in verdict.Takes.AsSpan())
+        foreach (ref var take in verdict.Takes)
         {
             if (take.Limits is not { } limits || take.IsShadow)
             {

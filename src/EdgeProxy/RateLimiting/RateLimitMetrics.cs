@@ -24,7 +24,7 @@ internal sealed class RateLimitMetrics
     /// <summary>Counts each policy's part, once a request. What was given back was not decided by that policy.</summary>
     public void Count(RateLimitVerdict verdict)
     {
-        foreach (ref var take in verdict.Takes.AsSpan())
+        foreach (ref var take in verdict.Takes)
         {
             if (DecisionOf(take) is { } decision)
             {

@@ -1,13 +1,36 @@
+using System.Runtime.InteropServices;
+
 namespace EdgeProxy.RateLimiting;
 
 /// <summary>
 /// What the limits of a route said about one request: everything that the answer's fields, the error and the metrics need.
-/// Made by the door, filled by a store, decided once.
+/// Made by the door, filled by a store, decided once. One object where the route has one policy, as nearly all have.
 /// </summary>
-internal sealed class RateLimitVerdict(BucketTake[] takes)
+/// <param name="policies">How many the route has; at least one.</param>
+internal sealed class RateLimitVerdict(int policies)
 {
+    private readonly BucketTake[]? _several = policies > 1 ? new BucketTake[policies] : null;
+    private BucketTake _only;
+
     /// <summary>One for each policy of the route, in the order written.</summary>
-    public BucketTake[] Takes { get; } = takes;
+    public Span<BucketTake> Takes => _several is null ? MemoryMarshal.CreateSpan(ref _only, 1) : _several;
+
+    /// <summary>A policy of the route holds this client to something.</summary>
+    public bool HasLimits
+    {
+        get
+        {
+            foreach (ref var take in Takes)
+            {
+                if (take.Limits is not null)
+                {
+                    return true;
+                }
+            }
+
+            return false;
+        }
+    }
 
     public TakeOutcome Outcome { get; private set; }
 
@@ -28,7 +51,7 @@ internal sealed class RateLimitVerdict(BucketTake[] takes)
     public void Decide()
     {
         Outcome = TakeOutcome.Admitted;
-        foreach (ref var take in Takes.AsSpan())
+        foreach (ref var take in Takes)
         {
             if (!take.IsShadow && take.Outcome is TakeOutcome.Refused or TakeOutcome.Unavailable)
             {
@@ -46,7 +69,7 @@ internal sealed class RateLimitVerdict(BucketTake[] takes)
     {
         var violated = new List<string>(LimitSet.Most);
         var wait = 0L;
-        foreach (ref var take in Takes.AsSpan())
+        foreach (ref var take in Takes)
         {
             if (take.IsShadow || take.Outcome != TakeOutcome.Refused)
             {

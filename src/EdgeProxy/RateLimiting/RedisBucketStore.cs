@@ -10,7 +10,7 @@ internal sealed class RedisBucketStore(RedisStore store, MemoryBucketStore local
 {
     public bool TryTake(RateLimitVerdict verdict)
     {
-        if (store.IsUp && Array.Exists(verdict.Takes, take => take.Limits is not null))
+        if (store.IsUp && verdict.HasLimits)
         {
             return false;
         }
@@ -21,7 +21,7 @@ internal sealed class RedisBucketStore(RedisStore store, MemoryBucketStore local
 
     public async ValueTask TakeAsync(RateLimitVerdict verdict)
     {
-        var call = new BucketCall(store, verdict.Takes);
+        var call = new BucketCall(store, verdict.Takes.ToArray());
         var reply = await store.AskAsync(static (database, call) => call.RunAsync(database), call);
         if (reply.IsAnswered)
         {
@@ -37,7 +37,7 @@ internal sealed class RedisBucketStore(RedisStore store, MemoryBucketStore local
     /// <summary>Levels are remembered, so that an outage goes on where the shared bucket stood.</summary>
     private void Learn(RateLimitVerdict verdict)
     {
-        foreach (ref var take in verdict.Takes.AsSpan())
+        foreach (ref var take in verdict.Takes)
         {
             if (take.HasLevels && take.Policy.OnStoreOutage == StoreOutagePolicy.Local)
             {
@@ -49,7 +49,7 @@ internal sealed class RedisBucketStore(RedisStore store, MemoryBucketStore local
     private void Degrade(RateLimitVerdict verdict)
     {
         var isClosed = false;
-        foreach (ref var take in verdict.Takes.AsSpan())
+        foreach (ref var take in verdict.Takes)
         {
             if (take.Limits is null || take.Policy.OnStoreOutage == StoreOutagePolicy.Local)
             {

@@ -40,7 +40,8 @@ public sealed class TakeScriptTests : IAsyncLifetime
             for (var step = 0; step < 60; step++)
             {
                 time.Micros += random.Next(4) == 0 ? random.Next(3_000_000) : random.Next(2_000);
-                var expected = new RateLimitVerdict([Take(policy)]);
+                var expected = new RateLimitVerdict(1);
+                expected.Takes[0] = Take(policy);
                 memory.TryTake(expected);
                 var actual = await AskAsync(time.Micros, policy);
 
@@ -208,7 +209,8 @@ public sealed class TakeScriptTests : IAsyncLifetime
         var arguments = call.Arguments(Rate.Token, 0, takes.Length);
         var keys = Array.ConvertAll(takes, take => BucketCall.KeyOf(take.Name));
         var reply = await BucketCall.RunAsync(Database, keys, now is { } clock ? [.. arguments, clock] : arguments);
-        var verdict = new RateLimitVerdict(takes);
+        var verdict = new RateLimitVerdict(takes.Length);
+        takes.CopyTo(verdict.Takes);
         call.Apply(verdict, reply);
         return verdict;
     }

@@ -13,8 +13,15 @@ internal static class Limits
 
     public static RateLimitVerdict Ask(this MemoryBucketStore store, string client, params RateLimitPolicy[] policies)
     {
-        var verdict = new RateLimitVerdict([.. policies.Select(policy => Take(policy, client))]);
+        var verdict = Verdict([.. policies.Select(policy => Take(policy, client))]);
         Xunit.Assert.True(store.TryTake(verdict));
+        return verdict;
+    }
+
+    public static RateLimitVerdict Verdict(params ReadOnlySpan<BucketTake> takes)
+    {
+        var verdict = new RateLimitVerdict(takes.Length);
+        takes.CopyTo(verdict.Takes);
         return verdict;
     }
 

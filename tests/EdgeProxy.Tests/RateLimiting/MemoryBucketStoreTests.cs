@@ -160,7 +160,7 @@ public sealed class MemoryBucketStoreTests
     public void The_admitted_path_allocates_nothing_for_a_known_client()
     {
         var policy = Limits.Policy(Limits.Of(1_000_000, 1, 3600));
-        var verdict = new RateLimitVerdict([Limits.Take(policy, "acme")]);
+        var verdict = Limits.Verdict(Limits.Take(policy, "acme"));
         for (var i = 0; i < 1000; i++)
         {
             verdict.Takes[0].Outcome = TakeOutcome.NotAsked;
