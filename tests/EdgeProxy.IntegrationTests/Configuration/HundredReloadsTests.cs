@@ -148,7 +148,8 @@ public sealed class HundredReloadsTests : IAsyncLifetime
             var buffer = new byte[100];
             while (await socket.ReceiveAsync(buffer, context.RequestAborted) is { MessageType: not WebSocketMessageType.Close } message)
             {
-                await socket.SendAsync(buffer.AsMemory(0, message.Count), message.MessageType, message.EndOfMessage, context.RequestAborted);
+                var part = buffer.AsMemory(0, message.Count);
+                await socket.SendAsync(part, message.MessageType, message.EndOfMessage, context.RequestAborted);
             }
 
             await socket.CloseAsync(WebSocketCloseStatus.NormalClosure, null, CancellationToken.None);
@@ -183,12 +184,14 @@ public sealed class HundredReloadsTests : IAsyncLifetime
               },
               "Clusters": {
                 "up": { "Destinations": { "a": { "Address": "{{_upstream.Address}}" } } },
-                "moving": { "Destinations": { "{{Parity(i)}}": { "Address": "{{(i % 2 == 0 ? _even : _odd).Address}}" } } },
+                "moving": { "Destinations": { "{{Parity(i)}}": { "Address": "{{AddressOf(i)}}" } } },
                 "c{{i}}": { "Destinations": { "a{{i}}": { "Address": "{{_upstream.Address}}" } } }
               }
             }
             """;
     }
+
+    private string AddressOf(int i) => (i % 2 == 0 ? _even : _odd).Address;
 
     private static string Parity(int i) => i % 2 == 0 ? "even" : "odd";
 }
