@@ -20,6 +20,40 @@ public sealed partial class ReadmeTests
         await edge.LineAsync("Ready:");
     }
 
+    public static TheoryData<string> CompleteSamples() => [.. Pages()
+        .SelectMany(page => JsonBlock().Matches(File.ReadAllText(page)))
+        .Select(block => block.Groups[1].Value)
+        .Where(sample => sample.Contains("\"Clusters\"", StringComparison.Ordinal))];
+
+    [Theory, MemberData(nameof(CompleteSamples))]
+    public async Task A_complete_sample_in_the_documentation_has_no_fault(string sample)
+    {
+        using var folder = new Folder();
+        folder.Write("edgeproxy.json", sample);
+
+        Assert.StartsWith("ok: ", await Shell.RunAsync($"'{Product.Binary}' check . 2>&1", folder.Path));
+    }
+
+    /// <summary>A verb that the documentation names is one that the product knows: its help can be had.</summary>
+    [Fact]
+    public async Task A_command_in_the_documentation_exists()
+    {
+        var verbs = Pages().SelectMany(page => Commands().Matches(File.ReadAllText(page))).Select(m => m.Groups[1].Value).ToHashSet();
+        Assert.Superset(new HashSet<string> { "run", "demo", "check", "schema", "hash-key" }, verbs);
+        foreach (var verb in verbs)
+        {
+            Assert.Contains($"edgeproxy {verb}", await Shell.RunAsync($"'{Product.Binary}' {verb} --help"));
+        }
+    }
+
+    private static IEnumerable<string> Pages() => Directory
+        .EnumerateFiles(Path.Combine(Product.RepositoryRoot, "docs"), "*.md", SearchOption.AllDirectories)
+        .Append(Path.Combine(Product.RepositoryRoot, "README.md"))
+        .Order(StringComparer.Ordinal);
+
+    [GeneratedRegex(@"(?:(?:`|/edgeproxy/)edgeproxy|src/EdgeProxy --) ([a-z][a-z-]+)")]
+    private static partial Regex Commands();
+
     [GeneratedRegex(@"```json\n(.*?)```", RegexOptions.Singleline)]
     private static partial Regex JsonBlock();
 }

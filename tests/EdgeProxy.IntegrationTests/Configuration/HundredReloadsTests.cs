@@ -146,7 +146,8 @@ public sealed class HundredReloadsTests : IAsyncLifetime
         {
             using var socket = await context.WebSockets.AcceptWebSocketAsync();
             var buffer = new byte[100];
-            while (await socket.ReceiveAsync(buffer, context.RequestAborted) is { MessageType: not WebSocketMessageType.Close } message)
+            while (await socket.ReceiveAsync(buffer, context.RequestAborted)
+                is { MessageType: not WebSocketMessageType.Close } message)
             {
                 var part = buffer.AsMemory(0, message.Count);
                 await socket.SendAsync(part, message.MessageType, message.EndOfMessage, context.RequestAborted);
