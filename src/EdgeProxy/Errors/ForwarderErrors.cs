@@ -95,8 +95,9 @@ internal static class ForwarderErrors
 
     private static EdgeError OfTls(Exception? exception)
     {
-        // A certificate that was looked at and refused is the one failure of the handshake without a cause below it.
-        if (exception is AuthenticationException { InnerException: null })
+        // A certificate that was looked at and refused has no cause below it; neither has an answer that is no TLS at all.
+        if (exception is AuthenticationException { InnerException: null }
+            && exception.Message.StartsWith("The remote certificate", StringComparison.Ordinal))
         {
             return EdgeErrors.UpstreamTlsCertificate;
         }

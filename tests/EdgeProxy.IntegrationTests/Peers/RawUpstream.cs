@@ -90,6 +90,9 @@ internal sealed class RawConnection(TcpClient client, int number, ConcurrentBag<
     private readonly NetworkStream _stream = client.GetStream();
     private readonly List<byte> _buffered = [];
 
+    /// <summary>The connection itself, for whoever puts TLS on it.</summary>
+    public Stream Stream => _stream;
+
     /// <summary>From 1.</summary>
     public int Number { get; } = number;
 
