@@ -81,7 +81,8 @@ public sealed class UpstreamSetupTests
         using var certificate = SelfSigned();
         await using var upstream = Tls(new SslServerAuthenticationOptions { ServerCertificate = certificate }, version == "2");
         await using var edge = await Edge.StartAsync(Edge.OneRoute(
-            Https(upstream), cluster: Trusting + $$""", "HttpRequest": { "Version": "{{version}}", "VersionPolicy": "RequestVersionExact" } """));
+            Https(upstream),
+            cluster: Trusting + $$""", "HttpRequest": { "Version": "{{version}}", "VersionPolicy": "RequestVersionExact" } """));
 
         await ExpectAsync(edge, 502, version == "2" ? "upstream_protocol_error" : "upstream_connection_reset");
         Assert.Equal(1, upstream.Connections);
