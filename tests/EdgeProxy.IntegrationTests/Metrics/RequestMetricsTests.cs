@@ -53,8 +53,7 @@ public sealed class RequestMetricsTests
 
         await Scrape.UntilAsync(edge, Requests("(none)", "GET", 404, "edge"), 1);
         await Scrape.UntilAsync(edge, Requests("dead", "GET", 502, "edge"), 1);
-        var scrape = await Scrape.UntilAsync(edge, Requests("dead", "GET", 429, "edge"), 1);
-        Assert.Equal(1, scrape["edgeproxy_errors_total{code=\"rate_limited\",route=\"dead\"}"]);
+        await Scrape.UntilAsync(edge, Requests("dead", "GET", 429, "edge"), 1);
     }
 
     [Theory, InlineData("1.1"), InlineData("2.0")]

@@ -29,6 +29,23 @@ public sealed partial class CatalogueTests
     }
 
     [Fact]
+    public void What_is_documented_as_given_today_is_named_by_the_code_and_by_a_test()
+    {
+        var source = Sources("src/EdgeProxy");
+        var tests = Sources("tests/");
+        foreach (var field in typeof(EdgeErrors).GetFields())
+        {
+            var error = (EdgeError)field.GetValue(null)!;
+            if (Repository.Read("docs/errors.md").Split('\n').Any(row =>
+                row.StartsWith($"| `{error.Code}` ", StringComparison.Ordinal) && row.EndsWith("| yes |", StringComparison.Ordinal)))
+            {
+                Assert.Contains("EdgeErrors." + field.Name, source, StringComparison.Ordinal);
+                Assert.Contains(error.Code, tests, StringComparison.Ordinal);
+            }
+        }
+    }
+
+    [Fact]
     public void A_code_is_named_once_and_a_field_after_its_code()
     {
         Assert.Equal(EdgeErrors.All.Length, EdgeErrors.All.Select(error => error.Code).Distinct().Count());
@@ -49,6 +66,10 @@ public sealed partial class CatalogueTests
         Assert.EndsWith(".", error.Detail, StringComparison.Ordinal);
         Assert.DoesNotContain(error.Title + error.Detail, character => character is '<' or '>' or '"' or '&' or '{' or '}');
     });
+
+    private static string Sources(string folder) => string.Concat(Repository.Files()
+        .Where(file => file.StartsWith(folder, StringComparison.Ordinal) && file.EndsWith(".cs", StringComparison.Ordinal))
+        .Select(Repository.Read));
 
     private static string Documented(EdgeError error) => string.Join(" | ",
         $"`{error.Code}`",
