@@ -21,10 +21,8 @@ internal sealed class EdgeTransformProvider : ITransformProvider
         context.UseDefaultForwarders = false;
         context.RequestTransforms.Insert(0, new RequestFieldsTransform(forwarded));
 
-        if (!context.RequestTransforms.Any(transform => transform is PathStringTransform or PathRouteValuesTransform))
-        {
-            var queryChanges = context.RequestTransforms.Any(t => t is QueryParameterTransform or QueryParameterRemoveTransform);
-            context.RequestTransforms.Add(new TargetTransform(queryChanges));
-        }
+        var pathChanges = context.RequestTransforms.Any(t => t is PathStringTransform or PathRouteValuesTransform);
+        var queryChanges = context.RequestTransforms.Any(t => t is QueryParameterTransform or QueryParameterRemoveTransform);
+        context.RequestTransforms.Add(new TargetTransform(pathChanges, queryChanges));
     }
 }

@@ -6,10 +6,11 @@ namespace EdgeProxy.Yarp;
 
 /// <summary>
 /// Sends path and query as they came, where YARP would decode and encode them anew (`%2F` would leave as `%252F`).
-/// For routes without transforms of the path.
+/// Where the route has transforms of the path, it only refuses what no destination can be trusted to read as the edge did.
 /// </summary>
+/// <param name="pathChanges">The route has transforms of the path: leave target and query to them.</param>
 /// <param name="queryChanges">The route has transforms of the query: take their outcome.</param>
-internal sealed class TargetTransform(bool queryChanges) : RequestTransform
+internal sealed class TargetTransform(bool pathChanges, bool queryChanges) : RequestTransform
 {
     private static readonly UriCreationOptions AsWritten = new() { DangerousDisablePathAndQueryCanonicalization = true };
 
@@ -26,6 +27,11 @@ internal sealed class TargetTransform(bool queryChanges) : RequestTransform
         {
             http.Fail(EdgeErrors.InvalidPath);
             http.Response.StatusCode = StatusCodes.Status400BadRequest; // anything but 200 keeps YARP from forwarding
+            return default;
+        }
+
+        if (pathChanges)
+        {
             return default;
         }
 

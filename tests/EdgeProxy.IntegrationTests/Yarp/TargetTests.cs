@@ -36,10 +36,13 @@ public sealed class TargetTests
     [InlineData("/public/..;/admin")]
     public async Task A_path_that_destinations_could_read_as_another_route_s_is_refused(string target)
     {
-        await using var upstream = RawUpstream.Answering("HTTP/1.1 204 No Content\r\n\r\n");
-        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address));
-        Assert.Equal(HttpStatusCode.BadRequest, (await SendAsync(edge, target)).StatusCode);
-        Assert.Empty(upstream.Heads);
+        foreach (var transforms in new[] { "", "\"Transforms\": [ { \"PathPrefix\": \"/app\" } ]" })
+        {
+            await using var upstream = RawUpstream.Answering("HTTP/1.1 204 No Content\r\n\r\n");
+            await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address, transforms));
+            Assert.Equal(HttpStatusCode.BadRequest, (await SendAsync(edge, target)).StatusCode);
+            Assert.Empty(upstream.Heads);
+        }
     }
 
     [Fact]
