@@ -28,5 +28,6 @@ internal sealed class RequestGuardMiddleware(RequestDelegate next)
 
     /// <summary>The request names the scheme that its connection really has; the server is told to believe any.</summary>
     private static bool SchemeIsTrue(HttpContext context) =>
-        context.Request.IsHttps == context.Features.Get<ITlsHandshakeFeature>() is not null;
+        context.Request.Scheme.Equals(
+            context.Features.Get<ITlsHandshakeFeature>() is null ? Uri.UriSchemeHttp : Uri.UriSchemeHttps, StringComparison.OrdinalIgnoreCase);
 }

@@ -35,16 +35,19 @@ public sealed class ProtocolChoiceTests
         Assert.Equal(200, (await client.ReadToEndAsync()).Status);
     }
 
-    [Fact]
-    public async Task Another_scheme_than_the_connection_has_is_refused_on_HTTP_2()
+    [Theory]
+    [InlineData("\u0087")] // https, from HPACK's static table
+    [InlineData("\u0006\u0003wss")]
+    [InlineData("\u0006\u0003ftp")]
+    public async Task Another_scheme_than_the_connection_has_is_refused_on_HTTP_2(string scheme)
     {
         await using var upstream = await Upstream.StartAsync("fine");
         await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address));
         await using var client = await RawHttp.ConnectAsync(edge.Uri);
 
-        // HEADERS, END_STREAM and END_HEADERS, stream 1: GET, https, /, :authority a, from HPACK's static table.
-        const string Block = "\u0082\u0087\u0084\u0041\u0001a";
-        await client.SendAsync(Preface + EmptySettings + $"\0\0{(char)Block.Length}\u0001\u0005\0\0\0\u0001{Block}");
+        // HEADERS, END_STREAM and END_HEADERS, stream 1: GET, the scheme, /, :authority a.
+        var block = $"\u0082{scheme}\u0084\u0041\u0001a";
+        await client.SendAsync(Preface + EmptySettings + $"\0\0{(char)block.Length}\u0001\u0005\0\0\0\u0001{block}");
 
         await client.ReadUntilAsync(text => text.Contains("malformed_request", StringComparison.Ordinal));
         Assert.Equal(0, upstream.Hits);
