@@ -132,6 +132,12 @@ internal static class ForwarderErrors
             {
                 return FailureCauses.OfBadRequest(context, bad);
             }
+
+            // The server's word for a chunk longer than any number; the client is still there.
+            if (exception is IOException { InnerException: OverflowException })
+            {
+                return EdgeErrors.MalformedRequest;
+            }
         }
 
         return context.Response.StatusCode == StatusCodes.Status408RequestTimeout

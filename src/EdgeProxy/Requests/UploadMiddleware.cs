@@ -31,7 +31,8 @@ internal sealed class UploadMiddleware(RequestDelegate next, TimeProvider time)
     }
 
     private static bool IsUnbounded(HttpContext context) =>
-        GrpcAnswer.IsExpected(context.Request.ContentType)
+        (GrpcAnswer.IsExpected(context.Request.ContentType) && !HttpProtocol.IsHttp11(context.Request.Protocol)
+            && !HttpProtocol.IsHttp10(context.Request.Protocol)) // there gRPC does not exist: the name alone lifts no bound
         || context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true }
         || context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true };
 

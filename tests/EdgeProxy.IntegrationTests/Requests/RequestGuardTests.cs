@@ -92,6 +92,32 @@ public sealed class RequestGuardTests
     }
 
     [Fact]
+    public async Task HTTP_1_that_calls_itself_gRPC_has_a_bound_all_the_same()
+    {
+        await using var upstream = await Upstream.StartAsync();
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address), "\"Requests\": { \"BodyBytes\": 10 }");
+
+        var answer = await RawHttp.ExchangeAsync(edge.Uri,
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc\r\nConnection: close\r\nContent-Length: 11\r\n\r\nhello world");
+
+        Assert.Contains("edge-error-code: body_too_large", answer.Head, StringComparison.OrdinalIgnoreCase);
+        Assert.Equal(0, upstream.Hits);
+    }
+
+    [Fact]
+    public async Task A_chunk_longer_than_any_number_is_a_400()
+    {
+        await using var upstream = await Upstream.StartAsync(async context => await context.Request.Body.CopyToAsync(Stream.Null));
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address));
+
+        var answer = await RawHttp.ExchangeAsync(
+            edge.Uri, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFF3\r\nabc\r\n0\r\n\r\n");
+
+        Assert.Equal(400, answer.Status);
+        Assert.Equal("malformed_request", answer.Code);
+    }
+
+    [Fact]
     public async Task A_route_may_take_more_than_the_edge()
     {
         await using var upstream = await Upstream.StartAsync(async context => await context.Request.Body.CopyToAsync(Stream.Null));
