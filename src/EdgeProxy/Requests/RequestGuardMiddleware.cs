@@ -29,5 +29,6 @@ internal sealed class RequestGuardMiddleware(RequestDelegate next)
     /// <summary>The request names the scheme that its connection really has; the server is told to believe any.</summary>
     private static bool SchemeIsTrue(HttpContext context) =>
         context.Request.Scheme.Equals(
-            context.Features.Get<ITlsHandshakeFeature>() is null ? Uri.UriSchemeHttp : Uri.UriSchemeHttps, StringComparison.OrdinalIgnoreCase);
+            context.Features.Get<ITlsHandshakeFeature>() is null ? Uri.UriSchemeHttp : Uri.UriSchemeHttps,
+            StringComparison.OrdinalIgnoreCase);
 }
