@@ -45,6 +45,7 @@ internal sealed class UpstreamHandler(string cluster, UpstreamPools pools, Attem
         {
             var answer = await pool.SendAsync(request, cancellation);
             ResponseFields.RefuseAmbiguous(answer);
+            ResponseFields.RefuseUnasked(answer, request);
             outcome = AttemptOutcome.Of(answer.StatusCode);
             ResponseFields.Clean(answer, edge.Revision.Edge.Name);
             return answer;

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Http.Headers;
 
 namespace EdgeProxy.Yarp;
@@ -13,6 +14,11 @@ internal static class ResponseFields
     {
         var fields = answer.Headers;
         fields.Remove(RequestIds.Header);
+        if (answer.StatusCode == HttpStatusCode.NoContent)
+        {
+            answer.Content.Headers.Remove("Content-Length"); // no body comes, and the server would wait for one
+        }
+
         if (fields.NonValidated.TryGetValues("Connection", out var connection))
         {
             RemoveNominated(answer, connection);
@@ -36,6 +42,18 @@ internal static class ResponseFields
         {
             answer.Dispose();
             throw new HttpRequestException(HttpRequestError.InvalidResponse, "The upstream's answer has more than one length.");
+        }
+    }
+
+    /// <summary>A status that is none, or a change of protocol that nobody asked for.</summary>
+    /// <exception cref="HttpRequestException">It is so.</exception>
+    public static void RefuseUnasked(HttpResponseMessage answer, HttpRequestMessage request)
+    {
+        if ((int)answer.StatusCode < 200
+            && !(answer.StatusCode == HttpStatusCode.SwitchingProtocols && request.Headers.NonValidated.Contains("Upgrade")))
+        {
+            answer.Dispose();
+            throw new HttpRequestException(HttpRequestError.InvalidResponse, "The upstream's answer ends no request.");
         }
     }
 

@@ -67,6 +67,26 @@ public sealed class MendsTests
     }
 
     [Theory]
+    [InlineData("101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nhello")]
+    [InlineData("099 Low\r\nContent-Length: 0\r\n\r\n")]
+    public async Task An_answer_that_ends_no_request_is_refused(string rest)
+    {
+        await using var upstream = RawUpstream.Answering("HTTP/1.1 " + rest);
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address));
+        var answer = await RawHttp.ExchangeAsync(edge.Uri, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        Assert.Equal(502, answer.Status);
+        Assert.Equal("upstream_protocol_error", answer.Code);
+    }
+
+    [Fact]
+    public async Task A_length_on_an_answer_without_a_body_does_no_harm()
+    {
+        await using var upstream = RawUpstream.Answering("HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\nhello");
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address));
+        Assert.Equal(HttpStatusCode.NoContent, (await edge.Client.GetAsync("/")).StatusCode);
+    }
+
+    [Theory]
     [InlineData("Yarp.ReverseProxy.Forwarder.HttpForwarder", LogLevel.Warning)] // a warning and a stack trace a client that goes
     [InlineData("Yarp.ReverseProxy.Health.ActiveHealthCheckMonitor", LogLevel.Warning)] // a line a failed probe
     [InlineData("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.Critical)] // an Activity a request, when enabled at all
