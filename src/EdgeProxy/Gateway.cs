@@ -73,6 +73,7 @@ internal sealed partial class Gateway : IAsyncDisposable
     {
         await _admin.StartAsync(cancellation);
         await _traffic.StartAsync(cancellation);
+        await Services.GetRequiredService<RoutingWarmUp>().RunAsync(Services);
         Services.GetRequiredService<Readiness>().MarkServing();
         var addresses = string.Join(", ", Addresses);
         LogReady(_traffic.Logger, addresses, AdminAddress);

@@ -7,11 +7,16 @@ internal sealed class RouteSettingsMiddleware(RequestDelegate next)
 {
     public Task Invoke(HttpContext context)
     {
+        if (context.Features.Get<EdgeContext>() is not { } edge)
+        {
+            return Task.CompletedTask; // RoutingWarmUp's: it wanted to be routed, no more
+        }
+
         if (context.GetEndpoint()?.Metadata is { } metadata
             && metadata.GetMetadata<RouteSettings>() is { } route
             && metadata.GetMetadata<Revision>() is { } revision)
         {
-            context.Edge().Match(revision, route);
+            edge.Match(revision, route);
         }
 
         return next(context);
