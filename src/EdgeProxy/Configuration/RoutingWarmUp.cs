@@ -11,7 +11,9 @@ internal sealed class RoutingWarmUp
     /// <summary>Remembers where routing begins.</summary>
     public RequestDelegate Before(RequestDelegate routing) => _routing = routing;
 
-    /// <summary>Routes a request of nobody's. It has no <see cref="EdgeContext"/> and ends at <see cref="RouteSettingsMiddleware"/>.</summary>
+    /// <summary>
+    /// Routes a request of nobody's. It has no <see cref="EdgeContext"/> and ends at <see cref="RouteSettingsMiddleware"/>.
+    /// </summary>
     public async Task RunAsync(IServiceProvider services)
     {
         try
