@@ -82,6 +82,7 @@ internal sealed record RouteDraft(Entry Entry, RouteConfig Config)
             RouteId = Entry.Id,
             ClusterId = clusters[Config.ClusterId!].Config.ClusterId,
             RateLimits = [.. PolicyNames.Select(name => policies[name.Text].Policy)],
+            Cost = Entry.Section.Number("Cost") * Rate.Token,
             RequireClient = Entry.Section.Switch("RequireClient"),
             Owner = Entry.Section.Text("Owner"),
         };

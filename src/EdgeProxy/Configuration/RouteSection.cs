@@ -1,3 +1,4 @@
+using EdgeProxy.RateLimiting;
 using Yarp.ReverseProxy.Configuration;
 
 namespace EdgeProxy.Configuration;
@@ -53,6 +54,9 @@ internal static class RouteSection
             "One rate limit; `Default` and `Disable` mean none."),
         new Key("RateLimits", new ListShape(new TextShape { Meaning = "the id of a rate limit" }, 1, PoliciesMax) { Distinct = true },
             "Rate limits that must all admit; none is charged when one refuses. Instead of RateLimiterPolicy."),
+        new Key("Cost", new NumberShape(1, Rate.LargestCapacity),
+            "Tokens that a request takes from each limit. Above a limit's capacity every request is refused.")
+        { Default = "1" },
         new Key("RequireClient", new SwitchShape(), "Answer 401 to clients without a recognised key.") { Default = "false" },
         new Key("Owner", new TextShape(), "Team to ask about this route; shown by the admin API."),
         new Key("Timeout", Timeout, "For the whole request. Absent: no such bound."),

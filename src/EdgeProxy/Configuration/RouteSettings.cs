@@ -16,6 +16,9 @@ internal sealed record RouteSettings
     /// <summary>Policies that must all admit a request, in the order written. Empty: unlimited.</summary>
     public ImmutableArray<RateLimitPolicy> RateLimits { get; init; } = [];
 
+    /// <summary>What a request costs in each limit, in microtokens. One token to 9 000 000 000; default one.</summary>
+    public long Cost { get; init; } = Rate.Token;
+
     /// <summary>Refuse anonymous clients with 401. Default false.</summary>
     public bool RequireClient { get; init; }
 

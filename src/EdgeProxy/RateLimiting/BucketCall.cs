@@ -14,14 +14,16 @@ internal sealed class BucketCall
     private const long NotAsked = 3;
 
     private readonly RedisStore _store;
+    private readonly long _cost;
     private readonly int[] _order;
     private readonly RedisKey[] _keys;
     private readonly LimitSet[] _sets;
     private readonly bool[] _isShadow;
 
     /// <summary>Policies in shadow come last: they are taken from only when all others admit.</summary>
-    public BucketCall(RedisStore store, BucketTake[] takes)
+    public BucketCall(RedisStore store, BucketTake[] takes, long cost = Rate.Token)
     {
+        _cost = cost;
         _store = store;
         _order = [.. Enumerable.Range(0, takes.Length).Where(i => takes[i].Limits is not null).OrderBy(i => takes[i].IsShadow)];
         _keys = Array.ConvertAll(_order, i => KeyOf(takes[i].Name));
@@ -33,7 +35,7 @@ internal sealed class BucketCall
 
     /// <summary>All in one call where the keys share a slot; else one after the other, and back if one refuses.</summary>
     public Task<long[]> RunAsync(IDatabase database) => _store.ShareSlot(_keys)
-        ? RunAsync(database, _keys, Arguments(Rate.Token, 0, _keys.Length))
+        ? RunAsync(database, _keys, Arguments(_cost, 0, _keys.Length))
         : RunInOrderAsync(database);
 
     public static async Task<long[]> RunAsync(IDatabase database, RedisKey[] keys, RedisValue[] arguments) =>
@@ -100,7 +102,7 @@ internal sealed class BucketCall
         {
             replies[i] = refused
                 ? [NotAsked, .. new long[_sets[i].Rates.Length]]
-                : await RunAsync(database, [_keys[i]], Arguments(Rate.Token, i, 1));
+                : await RunAsync(database, [_keys[i]], Arguments(_cost, i, 1));
             refused |= !_isShadow[i] && replies[i][0] == 0;
         }
 
@@ -108,7 +110,7 @@ internal sealed class BucketCall
         {
             if (replies[i][0] == 1)
             {
-                replies[i] = await RunAsync(database, [_keys[i]], Arguments(-Rate.Token, i, 1));
+                replies[i] = await RunAsync(database, [_keys[i]], Arguments(-_cost, i, 1));
                 replies[i][0] = 2;
             }
         }

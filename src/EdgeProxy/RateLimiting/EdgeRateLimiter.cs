@@ -26,7 +26,7 @@ internal sealed class EdgeRateLimiter(IBucketStore store, RateLimitMetrics metri
         if (edge.RateLimits is not { } verdict)
         {
             edge.RateLimits = verdict = Ask(resource, edge, route);
-            if (store.TryTake(verdict))
+            if (verdict.RefuseWhatCanNeverBe() || store.TryTake(verdict))
             {
                 metrics.Count(verdict);
             }
@@ -48,7 +48,7 @@ internal sealed class EdgeRateLimiter(IBucketStore store, RateLimitMetrics metri
 
     private static RateLimitVerdict Ask(HttpContext context, EdgeContext edge, RouteSettings route)
     {
-        var verdict = new RateLimitVerdict(route.RateLimits.Length);
+        var verdict = new RateLimitVerdict(route.RateLimits.Length, route.Cost);
         var takes = verdict.Takes;
         var isAnnounced = false;
         for (var i = 0; i < takes.Length; i++)

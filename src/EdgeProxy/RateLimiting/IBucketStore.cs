@@ -1,7 +1,7 @@
 namespace EdgeProxy.RateLimiting;
 
 /// <summary>
-/// Keeps buckets. Takes one token for each limit of each policy of a verdict, or, when a policy that is not in shadow refuses,
+/// Keeps buckets. Takes a request's cost from each limit of each policy of a verdict, or, when a policy that is not in shadow refuses,
 /// none at all; then decides the verdict. Never throws, and never lets a request wait for longer than 5 ms.
 /// </summary>
 internal interface IBucketStore

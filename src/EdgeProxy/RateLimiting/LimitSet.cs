@@ -25,6 +25,7 @@ internal sealed class LimitSet
 
         Limits = limits;
         Rates = [.. limits.Select(Rate.Of)];
+        SmallestCapacity = Rates.Length == 0 ? long.MaxValue : Rates.Min(rate => rate.Capacity);
         Tags = TagsOf(limits);
         _fields = [.. limits.Select(limit => new LimitField(limit))];
         PolicyField = string.Join(',', _fields.Select(field => field.Policy));
@@ -33,6 +34,9 @@ internal sealed class LimitSet
     public ImmutableArray<Limit> Limits { get; }
 
     public ImmutableArray<Rate> Rates { get; }
+
+    /// <summary>Microtokens; what costs more is never admitted.</summary>
+    public long SmallestCapacity { get; }
 
     /// <summary>
     /// Which level in a stored bucket belongs to which limit: sixteen bits for each limit's name, so that limits which a reload
@@ -100,7 +104,7 @@ internal sealed class LimitSet
 
         public string Level(Rate rate, long level)
         {
-            var whole = level / Rate.Token;
+            var whole = Math.Max(0, level / Rate.Token); // below zero there is nothing to spend either
             if (level >= rate.Capacity)
             {
                 return string.Create(CultureInfo.InvariantCulture, $"{_name};r={whole}");

@@ -52,7 +52,7 @@ internal sealed class MemoryBucketStore : IBucketStore
         {
             if (!takes[i].IsShadow && takes[i].Outcome == TakeOutcome.NotAsked)
             {
-                refused = !Take(ref takes[i], nodes, source, now);
+                refused = !Take(ref takes[i], verdict.Cost, nodes, source, now);
             }
         }
 
@@ -60,11 +60,11 @@ internal sealed class MemoryBucketStore : IBucketStore
         {
             if (refused && !take.IsShadow && take is { Outcome: TakeOutcome.Admitted, HasLevels: true })
             {
-                GiveBack(ref take, nodes, now);
+                GiveBack(ref take, verdict.Cost, nodes, now);
             }
             else if (!refused && take.IsShadow && take.Outcome == TakeOutcome.NotAsked)
             {
-                Take(ref take, nodes, source, now);
+                Take(ref take, verdict.Cost, nodes, source, now);
             }
         }
 
@@ -98,7 +98,7 @@ internal sealed class MemoryBucketStore : IBucketStore
         }
     }
 
-    private bool Take(ref BucketTake take, int nodes, DecisionSource source, long now)
+    private bool Take(ref BucketTake take, long cost, int nodes, DecisionSource source, long now)
     {
         take.Source = source;
         if (take.Limits is not { } set)
@@ -118,7 +118,7 @@ internal sealed class MemoryBucketStore : IBucketStore
             var admitted = true;
             for (var i = 0; i < set.Rates.Length; i++)
             {
-                admitted &= levels[i] >= Rate.Token;
+                admitted &= levels[i] >= cost;
             }
 
             // A refusal writes nothing: the levels follow from what is there and the time.
@@ -126,7 +126,7 @@ internal sealed class MemoryBucketStore : IBucketStore
             {
                 for (var i = 0; i < set.Rates.Length; i++)
                 {
-                    levels[i] -= Rate.Token;
+                    levels[i] -= cost;
                 }
 
                 Write(ref bucket, set, nodes, now, levels);
@@ -139,7 +139,7 @@ internal sealed class MemoryBucketStore : IBucketStore
         }
     }
 
-    private void GiveBack(ref BucketTake take, int nodes, long now)
+    private void GiveBack(ref BucketTake take, long cost, int nodes, long now)
     {
         take.Outcome = TakeOutcome.GivenBack;
         var set = take.Limits!;
@@ -157,7 +157,7 @@ internal sealed class MemoryBucketStore : IBucketStore
             var levels = LevelsAt(bucket, set, nodes, now);
             for (var i = 0; i < set.Rates.Length; i++)
             {
-                levels[i] = Math.Min(levels[i] + Rate.Token, set.Rates[i].Share(nodes).Capacity);
+                levels[i] = Math.Min(levels[i] + cost, set.Rates[i].Share(nodes).Capacity);
             }
 
             Write(ref bucket, set, nodes, now, levels);

@@ -16,6 +16,7 @@ internal static class RateLimitChecks
         foreach (var route in draft.Routes)
         {
             CheckRoute(route, names, faults);
+            CheckCost(route, draft, faults);
         }
     }
 
@@ -80,8 +81,32 @@ internal static class RateLimitChecks
         }
     }
 
-    private static HashSet<string> NamesOf(PolicyDraft draft) => draft.Policy.Limits
-        .Concat(draft.Policy.Plans.Values.SelectMany(plan => plan.Limits))
+    /// <summary>A request that costs more than a bucket ever holds is always refused; few mean that.</summary>
+    private static void CheckCost(RouteDraft route, Draft draft, FaultList faults)
+    {
+        if (route.Entry.Section.Find("Cost") is not { } cost)
+        {
+            return;
+        }
+
+        var tokens = route.Entry.Section.Number("Cost");
+        foreach (var name in route.PolicyNames)
+        {
+            var policy = draft.Policies.FirstOrDefault(p => p.Policy.Name.Equals(name.Text, StringComparison.OrdinalIgnoreCase))?.Policy;
+            var limits = policy is null ? [] : AllLimitsOf(policy);
+            if (limits.FirstOrDefault(limit => limit.Capacity > 0 && limit.Capacity < tokens) is { } limit)
+            {
+                faults.Warn(
+                    FaultCodes.UnmetCost, cost.Place, cost.Path,
+                    $"{name.Shown} has a limit \"{limit.Name}\" that never holds so many tokens: a request held to it is always refused");
+            }
+        }
+    }
+
+    private static IEnumerable<Limit> AllLimitsOf(RateLimitPolicy policy) =>
+        policy.Limits.Concat(policy.Plans.Values.SelectMany(plan => plan.Limits));
+
+    private static HashSet<string> NamesOf(PolicyDraft draft) => AllLimitsOf(draft.Policy)
         .Select(limit => limit.Name)
         .Where(name => name.Length > 0)
         .ToHashSet(StringComparer.OrdinalIgnoreCase);

@@ -7,7 +7,8 @@ namespace EdgeProxy.RateLimiting;
 /// Made by the door, filled by a store, decided once. One object where the route has one policy, as nearly all have.
 /// </summary>
 /// <param name="policies">How many the route has; at least one.</param>
-internal sealed class RateLimitVerdict(int policies)
+/// <param name="cost">What the request costs in each limit, in microtokens; positive.</param>
+internal sealed class RateLimitVerdict(int policies, long cost = Rate.Token)
 {
     private readonly BucketTake[]? _several = policies > 1 ? new BucketTake[policies] : null;
     private BucketTake _only;
@@ -32,6 +33,9 @@ internal sealed class RateLimitVerdict(int policies)
         }
     }
 
+    /// <summary>What the request costs in each limit, in microtokens.</summary>
+    public long Cost { get; } = cost;
+
     public TakeOutcome Outcome { get; private set; }
 
     public bool IsDecided => Outcome != TakeOutcome.NotAsked;
@@ -46,6 +50,35 @@ internal sealed class RateLimitVerdict(int policies)
 
     /// <summary>A limit counted by the hour or longer is among those that refused.</summary>
     public bool IsQuota { get; private set; }
+
+    /// <summary>
+    /// Refuses, without asking any store, what no bucket can ever hold enough for. False: a store has to decide. Levels stay
+    /// unknown, and policies in shadow are left to the store: they have no say.
+    /// </summary>
+    public bool RefuseWhatCanNeverBe()
+    {
+        var isHopeless = false;
+        foreach (ref var take in Takes)
+        {
+            if (take is { IsShadow: false, Limits: { } limits } && limits.SmallestCapacity < Cost)
+            {
+                (take.Outcome, take.Source) = (TakeOutcome.Refused, DecisionSource.Local);
+                for (var i = 0; i < limits.Rates.Length; i++)
+                {
+                    take.Levels[i] = limits.Rates[i].Capacity;
+                }
+
+                isHopeless = true;
+            }
+        }
+
+        if (isHopeless)
+        {
+            Decide();
+        }
+
+        return isHopeless;
+    }
 
     /// <summary>Sums up what the takes came to. Policies in shadow have no say.</summary>
     public void Decide()
@@ -79,10 +112,10 @@ internal sealed class RateLimitVerdict(int policies)
             var set = take.Limits!;
             for (var i = 0; i < set.Rates.Length; i++)
             {
-                if (take.Levels[i] < Rate.Token)
+                if (take.Levels[i] < Cost)
                 {
                     violated.Add(set.Limits[i].Name);
-                    wait = Math.Max(wait, set.Rates[i].TimeUntil(take.Levels[i], Rate.Token));
+                    wait = Math.Max(wait, set.Rates[i].TimeUntil(take.Levels[i], Cost));
                     IsQuota |= set.Limits[i].Every >= TimeSpan.FromHours(1);
                 }
             }

@@ -21,7 +21,7 @@ internal sealed class RedisBucketStore(RedisStore store, MemoryBucketStore local
 
     public async ValueTask TakeAsync(RateLimitVerdict verdict)
     {
-        var call = new BucketCall(store, verdict.Takes.ToArray());
+        var call = new BucketCall(store, verdict.Takes.ToArray(), verdict.Cost);
         var reply = await store.AskAsync(static (database, call) => call.RunAsync(database), call);
         if (reply.IsAnswered)
         {

@@ -40,10 +40,11 @@ public sealed class TakeScriptTests : IAsyncLifetime
             for (var step = 0; step < 60; step++)
             {
                 time.Micros += random.Next(4) == 0 ? random.Next(3_000_000) : random.Next(2_000);
-                var expected = new RateLimitVerdict(1);
+                var cost = random.Next(3) == 0 ? random.Next(1, 30) * Rate.Token : Rate.Token;
+                var expected = new RateLimitVerdict(1, cost);
                 expected.Takes[0] = Take(policy);
                 memory.TryTake(expected);
-                var actual = await AskAsync(time.Micros, policy);
+                var actual = await AskAsync(cost, time.Micros, policy);
 
                 Assert.Equal(expected.Takes[0].Outcome, actual.Takes[0].Outcome);
                 for (var i = 0; i < policy.Limits.Length; i++)
@@ -202,14 +203,16 @@ public sealed class TakeScriptTests : IAsyncLifetime
         return admitted;
     }
 
-    private async Task<RateLimitVerdict> AskAsync(long? now, params RateLimitPolicy[] policies)
+    private Task<RateLimitVerdict> AskAsync(long? now, params RateLimitPolicy[] policies) => AskAsync(Rate.Token, now, policies);
+
+    private async Task<RateLimitVerdict> AskAsync(long cost, long? now, params RateLimitPolicy[] policies)
     {
         BucketTake[] takes = [.. policies.Select(Take)];
         var call = new BucketCall(null!, takes);
-        var arguments = call.Arguments(Rate.Token, 0, takes.Length);
+        var arguments = call.Arguments(cost, 0, takes.Length);
         var keys = Array.ConvertAll(takes, take => BucketCall.KeyOf(take.Name));
         var reply = await BucketCall.RunAsync(Database, keys, now is { } clock ? [.. arguments, clock] : arguments);
-        var verdict = new RateLimitVerdict(takes.Length);
+        var verdict = new RateLimitVerdict(takes.Length, cost);
         takes.CopyTo(verdict.Takes);
         call.Apply(verdict, reply);
         return verdict;

@@ -82,6 +82,10 @@ public sealed class FaultTests
                 """ "RateLimits": [ "a", §"b" ] """,
                 sections: $$""" "RateLimits": { "a": { "Limits": [ {{OneLimit}} ] }, "b": { "Limits": [ {{OneLimit}} ] } }, """) },
 
+        { "out_of_range", "$.ReverseProxy.Routes.r.Cost", null, Configurations.Document("\"Cost\": §0") },
+        { "out_of_range", "$.ReverseProxy.Routes.r.Cost", null, Configurations.Document("\"Cost\": §9000000001") },
+        { "wrong_type", "$.ReverseProxy.Routes.r.Cost", null, Configurations.Document("\"Cost\": §1.5") },
+
         { "no_routes", "$.ReverseProxy.Routes", null, "§{}" },
         { "no_routes", "$.ReverseProxy.Routes", null, "{ \"ReverseProxy\": §{ \"Routes\": {} } }" },
         { "no_destinations", "$.ReverseProxy.Clusters.c.Destinations", null, Proxy("§{}") },

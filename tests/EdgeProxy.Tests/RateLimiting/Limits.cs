@@ -18,9 +18,18 @@ internal static class Limits
         return verdict;
     }
 
-    public static RateLimitVerdict Verdict(params ReadOnlySpan<BucketTake> takes)
+    public static RateLimitVerdict Ask(this MemoryBucketStore store, long cost, string client, params RateLimitPolicy[] policies)
     {
-        var verdict = new RateLimitVerdict(takes.Length);
+        var verdict = Verdict(cost, [.. policies.Select(policy => Take(policy, client))]);
+        Xunit.Assert.True(verdict.RefuseWhatCanNeverBe() || store.TryTake(verdict));
+        return verdict;
+    }
+
+    public static RateLimitVerdict Verdict(params ReadOnlySpan<BucketTake> takes) => Verdict(1, takes);
+
+    public static RateLimitVerdict Verdict(long cost, ReadOnlySpan<BucketTake> takes)
+    {
+        var verdict = new RateLimitVerdict(takes.Length, cost * Rate.Token);
         takes.CopyTo(verdict.Takes);
         return verdict;
     }
