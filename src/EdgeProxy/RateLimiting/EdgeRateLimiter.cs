@@ -60,7 +60,7 @@ internal sealed class EdgeRateLimiter(IBucketStore store, RateLimitMetrics metri
                 Limits = policy.SetFor(edge.Client.Plan),
                 Name = BucketName.Of(policy, context, edge, route),
             };
-            isAnnounced |= takes[i] is { Limits: not null, IsShadow: false };
+            isAnnounced |= RateLimitFields.Mentions(takes[i], RateLimitHeaders.Both);
         }
 
         if (isAnnounced)

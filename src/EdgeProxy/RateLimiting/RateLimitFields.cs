@@ -41,18 +41,25 @@ internal static class RateLimitFields
             };
     }
 
-    /// <summary>Policies in shadow and plans without limits are not mentioned; a level that nobody knows is left out.</summary>
+    /// <summary>Whether a take shows in fields of this kind: policies in shadow and plans without limits do not.</summary>
+    public static bool Mentions(in BucketTake take, RateLimitHeaders kind) =>
+        take is { Limits: not null, IsShadow: false } && (take.Policy.Headers & kind) != 0;
+
+    /// <summary>A level that nobody knows is left out.</summary>
     private static void Write(IHeaderDictionary headers, RateLimitVerdict verdict)
     {
         string? policies = null;
         string? levels = null;
+        var isLegacy = false;
         foreach (ref var take in verdict.Takes)
         {
-            if (take.Limits is not { } limits || take.IsShadow)
+            isLegacy |= Mentions(take, RateLimitHeaders.Legacy);
+            if (!Mentions(take, RateLimitHeaders.Draft))
             {
                 continue;
             }
 
+            var limits = take.Limits!;
             policies = policies is null ? limits.PolicyField : $"{policies},{limits.PolicyField}";
             if (take.HasLevels)
             {
@@ -65,6 +72,11 @@ internal static class RateLimitFields
         {
             headers[PolicyField] = policies;
             headers[LevelField] = levels is null ? StringValues.Empty : levels;
+        }
+
+        if (isLegacy)
+        {
+            LegacyFields.Write(headers, verdict);
         }
     }
 }

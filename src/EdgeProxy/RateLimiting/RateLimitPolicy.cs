@@ -32,6 +32,8 @@ internal sealed record RateLimitPolicy
 
     public RateLimitMode Mode { get; init; }
 
+    public RateLimitHeaders Headers { get; init; } = RateLimitHeaders.Draft;
+
     public DecisionMode Decide { get; init; }
 
     public StoreOutagePolicy OnStoreOutage { get; init; }
@@ -77,6 +79,21 @@ internal enum RateLimitMode
 
     /// <summary>Decide and count, never refuse.</summary>
     Shadow,
+}
+
+/// <summary>Which response fields tell a client about its limits.</summary>
+[Flags]
+internal enum RateLimitHeaders
+{
+    None = 0,
+
+    /// <summary>`RateLimit-Policy` and `RateLimit`.</summary>
+    Draft = 1,
+
+    /// <summary>`X-RateLimit-Limit`, `-Remaining` and `-Reset`.</summary>
+    Legacy = 2,
+
+    Both = Draft | Legacy,
 }
 
 internal enum DecisionMode

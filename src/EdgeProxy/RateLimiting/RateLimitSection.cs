@@ -39,6 +39,9 @@ internal static class RateLimitSection
         new Key("Plans", new MapShape(Plan, "plan"), "What a plan uses instead of `Limits`; with `Per` `Client` only."),
         new Key("Mode", TextShape.OneOf<RateLimitMode>(), "`Shadow` decides and counts, and never refuses.")
         { Default = nameof(RateLimitMode.Enforce) },
+        new Key("Headers", TextShape.OneOf<RateLimitHeaders>(),
+            "Fields that tell the client: `RateLimit` ones (`Draft`), `X-RateLimit-*` (`Legacy`), both or none.")
+        { Default = nameof(RateLimitHeaders.Draft) },
         new Key("Decide", TextShape.OneOf<DecisionMode>(),
             "`Strict`: one round trip to the store each. `Leased`: near zero; for now it is decided as `Strict`.")
         { Default = nameof(DecisionMode.Leased) },
@@ -62,6 +65,7 @@ internal static class RateLimitSection
             Plans = policy.Entries("Plans").ToFrozenDictionary(
                 p => p.Id, p => new PlanLimits(p.Section.Switch("Unlimited"), BindLimits(p.Section)), StringComparer.Ordinal),
             Mode = policy.Choice<RateLimitMode>("Mode"),
+            Headers = policy.Choice<RateLimitHeaders>("Headers"),
             Decide = policy.Choice<DecisionMode>("Decide"),
             OnStoreOutage = policy.Choice<StoreOutagePolicy>("OnStoreOutage"),
         };

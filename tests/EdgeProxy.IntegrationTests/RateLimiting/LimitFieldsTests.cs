@@ -37,6 +37,34 @@ public sealed class LimitFieldsTests
         Assert.InRange(refused.Headers.RetryAfter!.Delta!.Value.TotalSeconds, 1, 30);
     }
 
+    [Theory]
+    [InlineData("Draft", "\"sec\";r=1;t=30", "theirs")]
+    [InlineData("Legacy", "theirs", "1")]
+    [InlineData("Both", "\"sec\";r=1;t=30", "1")]
+    [InlineData("None", "theirs", "theirs")]
+    public async Task A_policy_says_which_fields_it_sends_and_only_those_are_replaced(string headers, string draft, string legacy)
+    {
+        string[] names = ["RateLimit-Policy", "RateLimit", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"];
+        await using var upstream = await Upstream.StartAsync(context =>
+        {
+            foreach (var name in names)
+            {
+                context.Response.Headers[name] = "theirs";
+            }
+
+            return Task.CompletedTask;
+        });
+        var sections = Sections.Replace("\"Per\"", $"\"Headers\": \"{headers}\", \"Per\"", StringComparison.Ordinal);
+        await using var edge = await Edge.StartAsync(sections + Edge.OneRoute(upstream.Address, "\"RateLimiterPolicy\": \"standard\""));
+
+        using var answer = await edge.Client.GetAsync("/");
+        Assert.All(names, name => Assert.Single(answer.Headers.GetValues(name)));
+        Assert.Equal(draft, answer.Headers.GetValues("RateLimit").Single());
+        Assert.Equal(legacy, answer.Headers.GetValues("X-RateLimit-Remaining").Single());
+        Assert.Equal(legacy == "1" ? "2" : "theirs", answer.Headers.GetValues("X-RateLimit-Limit").Single());
+        Assert.Equal(legacy == "1" ? "30" : "theirs", answer.Headers.GetValues("X-RateLimit-Reset").Single());
+    }
+
     [Fact]
     public async Task A_recognised_key_is_removed_and_its_plan_without_limits_says_nothing()
     {
