@@ -20,6 +20,9 @@ internal static class ForwarderErrors
                 : EdgeErrors.NoHealthyDestination,
 
             ForwarderError.Request => OfRequest(report.Exception),
+
+            // The cluster's Version and VersionPolicy leave no way to ask for the upgrade.
+            ForwarderError.RequestCreation when report.Exception is HttpRequestException => EdgeErrors.UpstreamUpgradeFailed,
             ForwarderError.RequestCreation => EdgeErrors.InternalError,
             ForwarderError.RequestTimedOut => report.Exception?.InnerException is TimeoutException
                 ? EdgeErrors.UpstreamConnectTimeout

@@ -78,7 +78,8 @@ internal static class AttemptOutcome
             : ConnectFailed,
         HttpRequestError.SecureConnectionError => Tls,
         HttpRequestError.ResponseEnded => Closed,
-        HttpRequestError.InvalidResponse or HttpRequestError.HttpProtocolError or HttpRequestError.ConfigurationLimitExceeded => Protocol,
+        HttpRequestError.InvalidResponse or HttpRequestError.HttpProtocolError or HttpRequestError.ConfigurationLimitExceeded
+            or HttpRequestError.ExtendedConnectNotSupported => Protocol,
         _ => exception.InnerException is IOException { InnerException: SocketException } ? Closed : Failed,
     };
 }

@@ -46,6 +46,7 @@ internal sealed class UpstreamHandler(string cluster, UpstreamPools pools, Attem
             var answer = await pool.SendAsync(request, cancellation);
             ResponseFields.RefuseAmbiguous(answer);
             ResponseFields.RefuseUnasked(answer, request);
+            UpgradeAnswer.RefuseOther(answer, request, client);
             outcome = AttemptOutcome.Of(answer.StatusCode);
             ResponseFields.Clean(answer, edge.Revision.Edge.Name);
             return answer;
