@@ -9,8 +9,6 @@ namespace EdgeProxy.RateLimiting;
 /// </summary>
 internal sealed class BucketCall
 {
-    public static readonly RedisScript Script = RedisScript.Load("RateLimiting", "take");
-
     private const long NotAsked = 3;
 
     private readonly RedisStore _store;
@@ -26,20 +24,15 @@ internal sealed class BucketCall
         _cost = cost;
         _store = store;
         _order = [.. Enumerable.Range(0, takes.Length).Where(i => takes[i].Limits is not null).OrderBy(i => takes[i].IsShadow)];
-        _keys = Array.ConvertAll(_order, i => KeyOf(takes[i].Name));
+        _keys = Array.ConvertAll(_order, i => BucketScripts.KeyOf(takes[i].Name));
         _sets = Array.ConvertAll(_order, i => takes[i].Limits!);
         _isShadow = Array.ConvertAll(_order, i => takes[i].IsShadow);
     }
 
-    public static RedisKey KeyOf(BucketName name) => "rl:" + name.Digest();
-
     /// <summary>All in one call where the keys share a slot; else one after the other, and back if one refuses.</summary>
     public Task<long[]> RunAsync(IDatabase database) => _store.ShareSlot(_keys)
-        ? RunAsync(database, _keys, Arguments(_cost, 0, _keys.Length))
+        ? BucketScripts.Take.AskAsync(database, _keys, Arguments(_cost, 0, _keys.Length))
         : RunInOrderAsync(database);
-
-    public static async Task<long[]> RunAsync(IDatabase database, RedisKey[] keys, RedisValue[] arguments) =>
-        (long[])(await Script.RunAsync(database, keys, arguments))!;
 
     public void Apply(RateLimitVerdict verdict, long[] reply)
     {
@@ -76,19 +69,12 @@ internal sealed class BucketCall
     /// <summary>What the script is told, for the keys from <paramref name="first"/> on.</summary>
     public RedisValue[] Arguments(long cost, int first, int count)
     {
-        var arguments = new List<RedisValue>(1 + (count * 6)) { cost };
+        var arguments = new List<RedisValue>(count * 7);
         for (var i = first; i < first + count; i++)
         {
-            var set = _sets[i];
             arguments.Add(_isShadow[i] ? 1 : 0);
-            arguments.Add(set.Rates.Length);
-            for (var j = 0; j < set.Rates.Length; j++)
-            {
-                arguments.Add((int)LimitSet.TagAt(set.Tags, j));
-                arguments.Add(set.Rates[j].Capacity);
-                arguments.Add(set.Rates[j].Gain);
-                arguments.Add(set.Rates[j].Per);
-            }
+            arguments.Add(cost);
+            BucketScripts.Add(arguments, _sets[i]);
         }
 
         return [.. arguments];
@@ -102,7 +88,7 @@ internal sealed class BucketCall
         {
             replies[i] = refused
                 ? [NotAsked, .. new long[_sets[i].Rates.Length]]
-                : await RunAsync(database, [_keys[i]], Arguments(_cost, i, 1));
+                : await BucketScripts.Take.AskAsync(database, [_keys[i]], Arguments(_cost, i, 1));
             refused |= !_isShadow[i] && replies[i][0] == 0;
         }
 
@@ -110,7 +96,7 @@ internal sealed class BucketCall
         {
             if (replies[i][0] == 1)
             {
-                replies[i] = await RunAsync(database, [_keys[i]], Arguments(-_cost, i, 1));
+                replies[i] = await BucketScripts.Take.AskAsync(database, [_keys[i]], Arguments(-_cost, i, 1));
                 replies[i][0] = 2;
             }
         }

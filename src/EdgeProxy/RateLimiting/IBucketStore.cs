@@ -11,4 +11,19 @@ internal interface IBucketStore
 
     /// <summary>Decides, asking another process if need be.</summary>
     ValueTask TakeAsync(RateLimitVerdict verdict);
+
+    /// <summary>What is in a bucket now. Spends and writes nothing. Null when the store does not answer within a second.</summary>
+    ValueTask<BucketView?> LookAsync(BucketName name, LimitSet limits);
+
+    /// <summary>
+    /// Gives a bucket back full, less what nodes hold of it, and says what is in it then. Null when the store does not answer within a
+    /// second; it may have been done then. A node that refuses by itself notices within a second.
+    /// </summary>
+    ValueTask<BucketView?> FillAsync(BucketName name, LimitSet limits);
 }
+
+/// <summary>What is in a bucket, in microtokens.</summary>
+/// <param name="Levels">Left for all nodes, under each limit.</param>
+/// <param name="Held">Held by nodes in leases, and not reported spent so far; the same under each limit.</param>
+/// <param name="Nodes">Nodes that hold some.</param>
+internal sealed record BucketView(Levels Levels, long Held, int Nodes);

@@ -5,7 +5,7 @@ internal sealed record LeaseOptions
 {
     public static readonly LeaseOptions Default = new();
 
-    /// <summary>How long a lease lasts in the store from when it is granted; a node that dies costs its tokens for no longer. 2 s.</summary>
+    /// <summary>How long a lease lasts in the store from its granting; a node that dies keeps its tokens away for no longer. 2 s.</summary>
     public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(2);
 
     /// <summary>
@@ -26,7 +26,7 @@ internal sealed record LeaseOptions
     /// <summary>How many calls to the store a request may cost while tokens are scarce. 0.04.</summary>
     public double CallsPerRequest { get; init; } = 0.04;
 
-    /// <summary>Fewer tokens than these, in microtokens, are not lent: buckets too small for it are decided by the store. 4 tokens.</summary>
+    /// <summary>Fewer microtokens than these are not lent: buckets too small for it are decided by the store. 4 tokens.</summary>
     public long Least { get; init; } = 4 * Rate.Token;
 
     /// <summary>How long a node may spend a lease, counted from when it sent the question.</summary>

@@ -42,6 +42,36 @@ internal sealed class MemoryBucketStore : IBucketStore
         return ValueTask.CompletedTask;
     }
 
+    public ValueTask<BucketView?> LookAsync(BucketName name, LimitSet limits)
+    {
+        var (high, low) = name.Hash(_hash);
+        var table = TableOf(low);
+        lock (table.Lock)
+        {
+            var now = table.Tick(Now());
+            ref var bucket = ref table.Find(high, low, now);
+            var levels = LevelsAt(Unsafe.IsNullRef(ref bucket) ? default : bucket, limits, nodes: 1, now);
+            return new(new BucketView(levels, Held: 0, Nodes: 0));
+        }
+    }
+
+    public ValueTask<BucketView?> FillAsync(BucketName name, LimitSet limits)
+    {
+        var (high, low) = name.Hash(_hash);
+        var table = TableOf(low);
+        lock (table.Lock)
+        {
+            var now = table.Tick(Now());
+            ref var bucket = ref table.Find(high, low, now);
+            if (!Unsafe.IsNullRef(ref bucket))
+            {
+                Write(ref bucket, limits, nodes: 1, now, LevelsAt(default, limits, nodes: 1, now));
+            }
+        }
+
+        return LookAsync(name, limits);
+    }
+
     /// <summary>Takes what is still undecided from this node's share, one of <paramref name="nodes"/>.</summary>
     public void Take(RateLimitVerdict verdict, int nodes, DecisionSource source)
     {

@@ -1,4 +1,5 @@
 using EdgeProxy.Redis;
+using StackExchange.Redis;
 
 namespace EdgeProxy.RateLimiting;
 
@@ -32,6 +33,26 @@ internal sealed class RedisBucketStore(RedisStore store, MemoryBucketStore local
         {
             Degrade(verdict);
         }
+    }
+
+    public ValueTask<BucketView?> LookAsync(BucketName name, LimitSet limits) => LookAsync(name, limits, fill: false);
+
+    public async ValueTask<BucketView?> FillAsync(BucketName name, LimitSet limits)
+    {
+        await local.FillAsync(name, limits);
+        return await LookAsync(name, limits, fill: true);
+    }
+
+    private async ValueTask<BucketView?> LookAsync(BucketName name, LimitSet limits, bool fill)
+    {
+        var arguments = new List<RedisValue> { fill ? 1 : 0 };
+        BucketScripts.Add(arguments, limits);
+        var reply = await store.AskPatientlyAsync(
+            static (database, call) => BucketScripts.Look.AskAsync(database, [call.Key], call.Arguments),
+            (Key: BucketScripts.KeyOf(name), Arguments: arguments.ToArray()));
+        return reply.Value is { } answer
+            ? new BucketView(BucketScripts.LevelsOf(answer.AsSpan(3)), answer[0], (int)answer[1])
+            : null;
     }
 
     /// <summary>Levels are remembered, so that an outage goes on where the shared bucket stood.</summary>

@@ -5,6 +5,8 @@ namespace EdgeProxy.Redis;
 /// <summary>The shared store as features see it: up or not, and answering within the deadline or not at all.</summary>
 internal sealed class RedisStore(TimeProvider time, StoreBreaker breaker, CallDeadlines deadlines, RedisMetrics metrics)
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+
     private volatile IConnectionMultiplexer? _connection;
     private volatile int _nodes = 1;
     private Action<StoreMiss>? _note;
@@ -50,6 +52,24 @@ internal sealed class RedisStore(TimeProvider time, StoreBreaker breaker, CallDe
         var reply = await call.Reply;
         metrics.Waited(time.GetElapsedTime(startedAt));
         return reply;
+    }
+
+    /// <summary>As <see cref="AskAsync"/>, for work that no request waits for: it has a second, and a miss says nothing.</summary>
+    public async ValueTask<StoreReply<T>> AskPatientlyAsync<TState, T>(Func<IDatabase, TState, Task<T>> start, TState state)
+    {
+        if (_connection is not { IsConnected: true })
+        {
+            return new StoreReply<T>(StoreMiss.Connection, default);
+        }
+
+        try
+        {
+            return new StoreReply<T>(StoreMiss.None, await BeginAsync(start, state).WaitAsync(Patience, time));
+        }
+        catch (Exception exception) when (exception is RedisException or TimeoutException)
+        {
+            return new StoreReply<T>(StoreCall.MissOf(exception), default);
+        }
     }
 
     /// <summary>Asks whether the store is there, outside any request. True: it is, and answered in time.</summary>

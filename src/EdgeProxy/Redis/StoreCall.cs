@@ -30,6 +30,13 @@ internal abstract class StoreCall(long startedAt) : IThreadPoolWorkItem
 
     void IThreadPoolWorkItem.Execute() => GiveUp();
 
+    public static StoreMiss MissOf(Exception? failure) => failure switch
+    {
+        RedisServerException => StoreMiss.Error,
+        TimeoutException => StoreMiss.Deadline,
+        _ => StoreMiss.Connection,
+    };
+
     protected bool TrySettle() => Interlocked.Exchange(ref _isSettled, 1) == 0;
 
     protected abstract void Missed();
@@ -77,13 +84,6 @@ internal sealed class StoreCall<T> : StoreCall
             _reply.SetResult(reply);
         }
     }
-
-    private static StoreMiss MissOf(Exception? failure) => failure switch
-    {
-        RedisServerException => StoreMiss.Error,
-        TimeoutException => StoreMiss.Deadline,
-        _ => StoreMiss.Connection,
-    };
 }
 
 /// <summary>What came of a call.</summary>

@@ -59,7 +59,7 @@ public sealed class TakeScriptTests : IAsyncLifetime
     public async Task A_refusal_leaves_key_and_lifetime_untouched()
     {
         var policy = Policy("standard", [new Limit("hour", 2, 2, TimeSpan.FromHours(1))]);
-        var key = BucketCall.KeyOf(Take(policy).Name);
+        var key = BucketScripts.KeyOf(Take(policy).Name);
         Assert.True((await AskAsync(null, policy)).Admitted);
         Assert.True((await AskAsync(null, policy)).Admitted);
         var bytes = (byte[]?)await Database.StringGetAsync(key);
@@ -86,7 +86,7 @@ public sealed class TakeScriptTests : IAsyncLifetime
             var verdict = await AskAsync(null, policy);
             var rate = policy.Set.Rates[0];
             var untilFull = rate.TimeUntil(verdict.Takes[0].Levels[0], rate.Capacity) / 1000;
-            var left = (await Database.KeyTimeToLiveAsync(BucketCall.KeyOf(verdict.Takes[0].Name)))!.Value.TotalMilliseconds;
+            var left = (await Database.KeyTimeToLiveAsync(BucketScripts.KeyOf(verdict.Takes[0].Name)))!.Value.TotalMilliseconds;
             Assert.InRange(left, untilFull, untilFull + 1001);
         }
     }
@@ -120,7 +120,7 @@ public sealed class TakeScriptTests : IAsyncLifetime
         var back = new BucketCall(null!, [Take(policy)]).Arguments(-Rate.Token, 0, 1);
         for (var i = 0; i < 3; i++)
         {
-            var reply = await BucketCall.RunAsync(Database, [BucketCall.KeyOf(Take(policy).Name)], back);
+            var reply = await BucketScripts.Take.AskAsync(Database, [BucketScripts.KeyOf(Take(policy).Name)], back);
             Assert.Equal([1, 5 * Rate.Token], reply);
         }
 
@@ -169,7 +169,7 @@ public sealed class TakeScriptTests : IAsyncLifetime
     public async Task A_value_that_is_not_ours_counts_as_no_bucket(string value)
     {
         var policy = Policy("standard", [new Limit("one", 5, 1, TimeSpan.FromHours(1))]);
-        await Database.StringSetAsync(BucketCall.KeyOf(Take(policy).Name), value);
+        await Database.StringSetAsync(BucketScripts.KeyOf(Take(policy).Name), value);
         Assert.Equal(5, await AdmittedAsync(8, policy));
     }
 
@@ -210,8 +210,8 @@ public sealed class TakeScriptTests : IAsyncLifetime
         BucketTake[] takes = [.. policies.Select(Take)];
         var call = new BucketCall(null!, takes);
         var arguments = call.Arguments(cost, 0, takes.Length);
-        var keys = Array.ConvertAll(takes, take => BucketCall.KeyOf(take.Name));
-        var reply = await BucketCall.RunAsync(Database, keys, now is { } clock ? [.. arguments, clock] : arguments);
+        var keys = Array.ConvertAll(takes, take => BucketScripts.KeyOf(take.Name));
+        var reply = await BucketScripts.Take.AskAsync(Database, keys, now is { } clock ? [.. arguments, clock] : arguments);
         var verdict = new RateLimitVerdict(takes.Length, cost);
         takes.CopyTo(verdict.Takes);
         call.Apply(verdict, reply);

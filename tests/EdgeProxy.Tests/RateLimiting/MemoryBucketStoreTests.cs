@@ -186,4 +186,19 @@ public sealed class MemoryBucketStoreTests
 
         Assert.Equal(1000, admitted.Sum());
     }
+
+    [Fact]
+    public async Task A_bucket_can_be_looked_at_without_spending_and_given_back_full()
+    {
+        var policy = Limits.Policy(Limits.Of(10, 1, 3600));
+        var name = Limits.Take(policy, "acme").Name;
+        Assert.Equal(4, _store.AdmittedOf(4, "acme", policy));
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.Equal(6 * Rate.Token, (await _store.LookAsync(name, policy.Set))!.Levels[0]);
+        }
+
+        Assert.Equal(10 * Rate.Token, (await _store.FillAsync(name, policy.Set))!.Levels[0]);
+        Assert.Equal(10, _store.AdmittedOf(20, "acme", policy));
+    }
 }
