@@ -1,5 +1,8 @@
 using System.Buffers;
 using System.Collections.Frozen;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
 using EdgeProxy.Configuration;
 using EdgeProxy.Errors;
 using Microsoft.AspNetCore.Http.Features;
@@ -9,6 +12,8 @@ namespace EdgeProxy.Requests;
 /// <summary>What a request has to be before anything is done with it. Pure, and one pass over the fields.</summary>
 internal static class RequestRules
 {
+    private const AddressFamily V6 = AddressFamily.InterNetworkV6;
+
     private static readonly SearchValues<char> Token = SearchValues.Create(
         "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
 
@@ -39,7 +44,8 @@ internal static class RequestRules
         ?? CheckFields(request, limits)
         ?? CheckHost(request)
         ?? CheckMethod(request.Method, isWebSocket)
-        ?? CheckTarget(request.RawTarget, limits);
+        ?? CheckTarget(request.RawTarget, limits)
+        ?? CheckAbsoluteForm(request);
 
     private static EdgeError? CheckMethod(string method, bool isWebSocket) =>
         Methods.Contains(method) || (isWebSocket && HttpMethods.IsConnect(method)) ? null : EdgeErrors.MethodNotSupported;
@@ -93,9 +99,43 @@ internal static class RequestRules
     private static EdgeError? CheckHost(IHttpRequestFeature request)
     {
         var hosts = request.Headers.Host;
-        return hosts.Count == 1 && hosts[0] is { Length: > 0 } ? null
+        return hosts.Count == 1 && hosts[0] is { Length: > 0 } host && IsHost(host) ? null
             : hosts.Count == 0 && HttpProtocol.IsHttp10(request.Protocol) ? null
             : EdgeErrors.InvalidHost;
+    }
+
+    /// <summary>What the server does not look at: a port that exists, and an address between brackets. No userinfo.</summary>
+    private static bool IsHost(ReadOnlySpan<char> host)
+    {
+        if (host.Contains('@'))
+        {
+            return false;
+        }
+
+        var port = host[(host.LastIndexOf(']') + 1)..];
+        var colon = port.IndexOf(':');
+        return (host[0] != '[' || (IPAddress.TryParse(host[..^port.Length], out var address) && address.AddressFamily == V6))
+            && (colon < 0 || ushort.TryParse(port[(colon + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out _));
+    }
+
+    /// <summary>
+    /// `GET http://host/path`: the scheme is that of the connection, and nobody's name stands before the host (RFC 9110, 4.2.4).
+    /// That the host is the one of the field is seen to by the server.
+    /// </summary>
+    private static EdgeError? CheckAbsoluteForm(IHttpRequestFeature request)
+    {
+        var target = request.RawTarget.AsSpan();
+        var scheme = target[0] is '/' or '*' ? -1 : target.IndexOf("://", StringComparison.Ordinal);
+        if (scheme < 0)
+        {
+            return null;
+        }
+
+        var authority = target[(scheme + 3)..];
+        var end = authority.IndexOfAny('/', '?');
+        return (end < 0 ? authority : authority[..end]).Contains('@') ? EdgeErrors.InvalidHost
+            : target[..scheme].Equals(request.Scheme, StringComparison.OrdinalIgnoreCase) ? null
+            : EdgeErrors.MalformedRequest;
     }
 
     private static EdgeError? CheckTarget(string target, RequestOptions limits)

@@ -82,6 +82,44 @@ public sealed class RequestRulesTests
         Assert.Equal(code, Check(request));
     }
 
+    [Theory]
+    [InlineData("a:65535", null)]
+    [InlineData("[::1]", null)]
+    [InlineData("[::1]:8080", null)]
+    [InlineData("a:65536", "invalid_host")]
+    [InlineData("a:99999999", "invalid_host")]
+    [InlineData("[::1]:65536", "invalid_host")]
+    [InlineData("a:", "invalid_host")]
+    [InlineData("a:+80", "invalid_host")]
+    [InlineData("[1111]", "invalid_host")]
+    [InlineData("[127.0.0.1]", "invalid_host")]
+    [InlineData("[::1", "invalid_host")]
+    [InlineData("user@a", "invalid_host")]
+    [InlineData("user:80@a", "invalid_host")]
+    public void A_host_has_a_port_that_exists_and_no_user(string host, string? code)
+    {
+        var request = Request();
+        request.Headers.Host = host;
+        Assert.Equal(code, Check(request));
+    }
+
+    [Theory]
+    [InlineData("http://a/x", "http", null)]
+    [InlineData("HTTPS://a", "https", null)]
+    [InlineData("http://a/@x?y@z", "http", null)]
+    [InlineData("http://a?y@z", "http", null)]
+    [InlineData("/http://u@a", "http", null)]
+    [InlineData("http://user@a/x", "http", "invalid_host")]
+    [InlineData("http://user:word@a", "http", "invalid_host")]
+    [InlineData("https://a/x", "http", "malformed_request")]
+    [InlineData("http://a/x", "https", "malformed_request")]
+    public void A_target_in_absolute_form_names_the_connection_s_scheme_and_no_user(string target, string scheme, string? code)
+    {
+        var request = Request(target: target);
+        request.Scheme = scheme;
+        Assert.Equal(code, Check(request));
+    }
+
     [Fact]
     public void HTTP_1_0_knows_no_host()
     {
