@@ -29,18 +29,19 @@ internal sealed class ClientMiddleware(RequestDelegate next)
         return next(context);
     }
 
-    /// <summary>None for a missing, unknown or repeated key: which of two keys would count is not for the edge to guess.</summary>
+    /// <summary>
+    /// None for a missing, unknown or repeated key: which of two keys would count is not for the edge to guess. A repeated one does
+    /// not go on to the destination either, joined or not: a key that is known might be among them.
+    /// </summary>
     private static Client? ByKey(HttpContext context, ClientDirectory directory)
     {
-        if (directory.ApiKeyHeader is not { } header
-            || !context.Request.Headers.TryGetValue(header, out var keys)
-            || keys.Count != 1
-            || directory.FindByKey(keys[0]!) is not { } client)
+        if (directory.ApiKeyHeader is not { } header || !context.Request.Headers.TryGetValue(header, out var keys))
         {
             return null;
         }
 
-        if (!directory.ForwardKey)
+        var client = keys.Count == 1 ? directory.FindByKey(keys[0]!) : null;
+        if (!directory.ForwardKey && (client is not null || keys.Count > 1 || keys[0]!.Contains(',')))
         {
             context.Request.Headers.Remove(header);
         }

@@ -50,6 +50,22 @@ public sealed class LimitKeyTests
     }
 
     [Theory]
+    [InlineData("X-Api-Key: abc\r\nX-Api-Key: abc", "")]
+    [InlineData("X-Api-Key: other\r\nX-Api-Key: abc", "")]
+    [InlineData("X-Api-Key: other, abc", "")]
+    [InlineData("X-Api-Key: other", "other")]
+    public async Task A_key_among_others_counts_for_nobody_and_does_not_go_on(string fields, string arrives)
+    {
+        await using var upstream = await Upstream.StartAsync(context =>
+            context.Response.WriteAsync($"key={context.Request.Headers["X-Api-Key"]};"));
+        await using var edge = await Edge.StartAsync(Clients() + Edge.OneRoute(upstream.Address));
+
+        var answer = await RawHttp.ExchangeAsync(edge.Uri, $"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{fields}\r\n\r\n");
+
+        Assert.Contains($"key={arrives};", answer.Text, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("", "")]
     [InlineData("\"Forward\": true,", "abc")]
     public async Task A_recognised_key_goes_on_only_when_Forward_says_so(string forward, string arrives)
