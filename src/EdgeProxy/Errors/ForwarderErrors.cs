@@ -45,6 +45,7 @@ internal static class ForwarderErrors
 
             ForwarderError.ResponseBodyClient => EdgeErrors.ClientDisconnected,
             ForwarderError.ResponseBodyDestination when report.Exception is OperationCanceledException => EdgeErrors.UpstreamIdleTimeout,
+            ForwarderError.ResponseBodyDestination when IsNoBody(report.Exception) => EdgeErrors.UpstreamProtocolError,
             ForwarderError.ResponseBodyDestination => EdgeErrors.UpstreamResponseTruncated,
             ForwarderError.ResponseHeaders => IsUpgrade(context)
                 ? EdgeErrors.UpstreamUpgradeFailed
@@ -147,6 +148,12 @@ internal static class ForwarderErrors
             ? EdgeErrors.RequestTimeout
             : EdgeErrors.ClientDisconnected;
     }
+
+    /// <summary>Chunks or trailers that cannot be read, rather than an end that came too early.</summary>
+    private static bool IsNoBody(Exception? exception) => exception?.GetBaseException() is HttpIOException
+    {
+        HttpRequestError: HttpRequestError.InvalidResponse or HttpRequestError.ConfigurationLimitExceeded,
+    };
 
     private static bool IsUpgrade(HttpContext context) =>
         context.Request.Headers.Upgrade.Count > 0

@@ -18,6 +18,17 @@ internal static class ResponseFields
         {
             answer.Content.Headers.Remove("Content-Length"); // no body comes, and the server would wait for one
         }
+        else if (answer.StatusCode == HttpStatusCode.ResetContent)
+        {
+            // RFC 9110, 15.3.6: it has no content. What came all the same could not be written.
+            answer.Content.Dispose();
+            answer.Content = new ByteArrayContent([]);
+        }
+
+        if (answer.ReasonPhrase.AsSpan().ContainsAnyExceptInRange(' ', '~'))
+        {
+            answer.ReasonPhrase = null; // words for nobody, written as they are; the status has words of its own
+        }
 
         if (fields.NonValidated.TryGetValues("Connection", out var connection))
         {
@@ -32,25 +43,27 @@ internal static class ResponseFields
 
     /// <summary>
     /// Two lengths, or a length beside chunks: two readers could take two different answers from the same bytes, and the second
-    /// one might be somebody else's.
+    /// one might be somebody else's. A coding other than chunks would be taken for the content: the field ends at the edge.
     /// </summary>
     /// <exception cref="HttpRequestException">It is so.</exception>
     public static void RefuseAmbiguous(HttpResponseMessage answer)
     {
-        if (answer.Content.Headers.NonValidated.TryGetValues("Content-Length", out var lengths)
-            && (lengths.Count > 1 || answer.Headers.NonValidated.Contains("Transfer-Encoding")))
+        var isCoded = answer.Headers.NonValidated.TryGetValues("Transfer-Encoding", out var codings);
+        if ((answer.Content.Headers.NonValidated.TryGetValues("Content-Length", out var lengths) && (lengths.Count > 1 || isCoded))
+            || (isCoded && !codings.ToString().Equals("chunked", StringComparison.OrdinalIgnoreCase)))
         {
             answer.Dispose();
             throw new HttpRequestException(HttpRequestError.InvalidResponse, "The upstream's answer has more than one length.");
         }
     }
 
-    /// <summary>A status that is none, or a change of protocol that nobody asked for.</summary>
+    /// <summary>A status that is none (RFC 9110, 15: 100 to 599), or a change of protocol that nobody asked for.</summary>
     /// <exception cref="HttpRequestException">It is so.</exception>
     public static void RefuseUnasked(HttpResponseMessage answer, HttpRequestMessage request)
     {
-        if ((int)answer.StatusCode < 200
-            && !(answer.StatusCode == HttpStatusCode.SwitchingProtocols && request.Headers.NonValidated.Contains("Upgrade")))
+        if ((int)answer.StatusCode > 599
+            || ((int)answer.StatusCode < 200
+                && !(answer.StatusCode == HttpStatusCode.SwitchingProtocols && request.Headers.NonValidated.Contains("Upgrade"))))
         {
             answer.Dispose();
             throw new HttpRequestException(HttpRequestError.InvalidResponse, "The upstream's answer ends no request.");

@@ -87,6 +87,33 @@ public sealed class MendsTests
     }
 
     [Theory]
+    [InlineData("Content-Length: 5\r\n\r\nhello")]
+    [InlineData("Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n")]
+    [InlineData("Content-Length: 0\r\n\r\n")]
+    public async Task A_205_has_no_body_whatever_the_upstream_sends(string rest)
+    {
+        await using var upstream = RawUpstream.Answering("HTTP/1.1 205 Reset Content\r\nX-Kept: y\r\n" + rest);
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address));
+        var answer = await RawHttp.ExchangeAsync(edge.Uri, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        Assert.Equal(205, answer.Status);
+        Assert.Contains("X-Kept: y", answer.Head, StringComparison.Ordinal);
+        Assert.DoesNotContain("hello", answer.Text, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("All is well", "200 All is well")]
+    [InlineData("O\u0001K", "200 OK")]
+    [InlineData("\u007f", "200 OK")]
+    [InlineData("caf\u00e9", "200 OK")]
+    public async Task A_reason_that_cannot_be_read_is_replaced(string reason, string expected)
+    {
+        await using var upstream = RawUpstream.Answering($"HTTP/1.1 200 {reason}\r\nContent-Length: 0\r\n\r\n");
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address));
+        var answer = await RawHttp.ExchangeAsync(edge.Uri, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        Assert.StartsWith($"HTTP/1.1 {expected}\r\n", answer.Text, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("Yarp.ReverseProxy.Forwarder.HttpForwarder", LogLevel.Warning)] // a warning and a stack trace a client that goes
     [InlineData("Yarp.ReverseProxy.Health.ActiveHealthCheckMonitor", LogLevel.Warning)] // a line a failed probe
     [InlineData("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.Critical)] // an Activity a request, when enabled at all
