@@ -37,7 +37,7 @@ internal sealed partial class AdminMiddleware(RequestDelegate next, Revisions re
     private static EdgeFailure? FailureOf(HttpContext context, EdgeContext edge) => edge.Failure ?? context.Response.StatusCode switch
     {
         // A handler that has written a body of its own has started the response; these are bare status codes.
-        StatusCodes.Status404NotFound => new(EdgeErrors.RouteNotFound),
+        StatusCodes.Status404NotFound => new(EdgeErrors.NotFound),
         StatusCodes.Status405MethodNotAllowed => new(EdgeErrors.MethodNotAllowed),
         StatusCodes.Status413PayloadTooLarge => new(EdgeErrors.BodyTooLarge),
         StatusCodes.Status415UnsupportedMediaType => new(EdgeErrors.UnsupportedMediaType),

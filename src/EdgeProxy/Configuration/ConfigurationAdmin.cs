@@ -14,9 +14,9 @@ internal static class ConfigurationAdmin
         v1.MapGet("/config", () => ToAnswer(revisions.Current, status))
             .WithSummary("The active revision, and the faults of the last change if it was refused.");
         v1.MapPost("/config/check", (Delegate)((HttpContext context) => CheckAsync(context, check)))
-            .Accepts<string>("application/json")
+            .Accepts<string>("application/json", "*/*") // whatever the client calls it
             .Produces<CheckAnswer>()
-            .WithSummary("Checks the configuration document in the body. Nothing is applied.");
+            .WithSummary("Checks the configuration document in the body. Nothing is applied; certificate files are not looked at.");
     }
 
     private static ConfigurationAnswer ToAnswer(Revision active, ReloadStatus status)

@@ -2,7 +2,10 @@ using System.Collections.Immutable;
 
 namespace EdgeProxy.Configuration;
 
-/// <summary>Checks a document as if it were the configuration. One at a time: a check of a large one costs memory.</summary>
+/// <summary>
+/// Checks a document as if it were the configuration. One at a time: a check of a large one costs memory. Files that the document
+/// names are not looked at: the answer would tell which exist.
+/// </summary>
 internal sealed class ConfigurationCheck(RevisionRehearsal rehearsal, TimeProvider time)
 {
     /// <summary>What the document is called in faults.</summary>
@@ -21,7 +24,7 @@ internal sealed class ConfigurationCheck(RevisionRehearsal rehearsal, TimeProvid
         try
         {
             using var reader = new StreamReader(document);
-            var read = ConfigurationReader.ReadDocument(await reader.ReadToEndAsync(cancellation), Name, time);
+            var read = ConfigurationReader.ReadDocument(await reader.ReadToEndAsync(cancellation), Name, time, looksAtFiles: false);
             var refused = read.Revision is { } revision ? await rehearsal.RunAsync(revision) : [];
             return [.. read.Faults, .. refused];
         }

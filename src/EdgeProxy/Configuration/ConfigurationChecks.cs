@@ -6,9 +6,9 @@ namespace EdgeProxy.Configuration;
 /// <summary>What must hold in and between the values of a configuration. One line a topic.</summary>
 internal static class ConfigurationChecks
 {
-    public static void Check(Draft draft, FaultList faults)
+    public static void Check(Draft draft, FaultList faults, bool looksAtFiles)
     {
-        EdgeChecks.Check(draft, faults);
+        EdgeChecks.Check(draft, faults, looksAtFiles);
         ClientSection.Check(draft.Root.Object("Clients"), faults);
         RateLimitChecks.Check(draft, faults);
         ClusterChecks.Check(draft, faults);

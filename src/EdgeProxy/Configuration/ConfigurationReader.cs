@@ -27,11 +27,15 @@ internal static class ConfigurationReader
         Read(files, new FaultList(), time, environment);
 
     /// <summary>Checks one document that is not a file. <paramref name="name"/> is what faults call it.</summary>
-    public static ReadResult ReadDocument(string text, string name, TimeProvider time, Func<string, string?>? environment = null) =>
-        Read([new SourceFile(name, Encoding.UTF8.GetBytes(text))], time, environment ?? Environment.GetEnvironmentVariable);
+    /// <param name="looksAtFiles">Check that the files exist which the document names. Not for documents of strangers.</param>
+    public static ReadResult ReadDocument(
+        string text, string name, TimeProvider time, Func<string, string?>? environment = null, bool looksAtFiles = true) =>
+        Read(
+            [new SourceFile(name, Encoding.UTF8.GetBytes(text))], new FaultList(), time,
+            environment ?? Environment.GetEnvironmentVariable, looksAtFiles);
 
     private static ReadResult Read(
-        IReadOnlyList<SourceFile> files, FaultList faults, TimeProvider time, Func<string, string?> environment)
+        IReadOnlyList<SourceFile> files, FaultList faults, TimeProvider time, Func<string, string?> environment, bool looksAtFiles = true)
     {
         if (files.Count == 0)
         {
@@ -54,7 +58,7 @@ internal static class ConfigurationReader
         new Expansion(environment, faults).Expand(root);
         new ShapeCheck(faults).Check(root, ConfigurationSchema.Root);
         var draft = Draft.Bind(new Section(ConfigurationSchema.Root, root), isComplete);
-        ConfigurationChecks.Check(draft, faults);
+        ConfigurationChecks.Check(draft, faults, looksAtFiles);
         return new ReadResult(faults.HasErrors ? null : draft.ToRevision(files, time), faults.ToSorted());
     }
 }

@@ -6,13 +6,14 @@ namespace EdgeProxy.Configuration;
 /// <summary>What must hold in the `Edge` section beyond types and ranges: sockets, certificates, networks, the store.</summary>
 internal static class EdgeChecks
 {
-    public static void Check(Draft draft, FaultList faults)
+    /// <param name="looksAtFiles">False: certificates are taken to be there and good.</param>
+    public static void Check(Draft draft, FaultList faults, bool looksAtFiles)
     {
         var edge = draft.Root.Object("Edge");
         var taken = new Dictionary<(string Host, int Port), Place>();
         foreach (var listener in edge.Items("Listen"))
         {
-            CheckListener(listener, taken, faults);
+            CheckListener(listener, taken, faults, looksAtFiles);
         }
 
         CheckAdmin(edge.Object("Admin"), draft.Edge.Admin, taken, faults);
@@ -24,7 +25,8 @@ internal static class EdgeChecks
         }
     }
 
-    private static void CheckListener(Section listener, Dictionary<(string, int), Place> taken, FaultList faults)
+    private static void CheckListener(
+        Section listener, Dictionary<(string, int), Place> taken, FaultList faults, bool looksAtFiles)
     {
         if (listener.Find("Url") is not ScalarNode url)
         {
@@ -47,7 +49,7 @@ internal static class EdgeChecks
                 isSecure ? "an https listener needs Certificates" : "an http listener has no use for Certificates");
         }
 
-        foreach (var certificate in certificates)
+        foreach (var certificate in looksAtFiles ? certificates : [])
         {
             CheckCertificate(certificate, faults);
         }

@@ -37,6 +37,10 @@ internal static partial class EdgeErrors
         "route_not_found", 404, "No route matches", "destination_not_found", Retryable.No, 12, Client,
         "No route of this edge takes a request with this host, path and method.");
 
+    public static readonly EdgeError NotFound = new(
+        "not_found", 404, "Nothing by that name", "http_request_error", Retryable.No, 5, Client,
+        "The admin listener has nothing at this path: no such resource, or none with this id.");
+
     public static readonly EdgeError MethodNotAllowed = new(
         "method_not_allowed", 405, "Method not allowed on this route", "http_request_error", Retryable.No, 12, Client,
         "The path exists, but not for this method. The Allow field lists the methods it takes.");

@@ -34,7 +34,7 @@ public sealed class AdminListenerTests
 
         edge.Admin.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", "s3cret");
         Assert.Equal(HttpStatusCode.OK, (await edge.Admin.GetAsync("/openapi/v1.json")).StatusCode);
-        await AssertProblemAsync(await edge.Admin.GetAsync("/v1/no-such-thing"), HttpStatusCode.NotFound, "route_not_found");
+        await AssertProblemAsync(await edge.Admin.GetAsync("/v1/no-such-thing"), HttpStatusCode.NotFound, "not_found");
     }
 
     [Fact]
