@@ -19,6 +19,7 @@ internal ref struct DocumentReader
     private readonly ReadOnlySpan<byte> _bytes;
     private readonly FaultList _faults;
     private readonly List<(ObjectNode Owner, Member Member, Member Taken)> _repeated = [];
+    private readonly Stack<Node> _open = [];
     private Utf8JsonReader _reader;
     private int _offset;
     private int _line = 1;
@@ -84,7 +85,7 @@ internal ref struct DocumentReader
         catch (JsonException exception)
         {
             var place = PlaceOf(exception.LineNumber ?? 0, exception.BytePositionInLine ?? 0);
-            _faults.Error(FaultCodes.InvalidJson, place, "$", Sentence(exception.Message));
+            _faults.Error(FaultCodes.InvalidJson, place, "$", Reason(exception));
         }
         catch (InvalidOperationException)
         {
@@ -131,6 +132,7 @@ internal ref struct DocumentReader
     private ObjectNode ReadObject(Place place)
     {
         var node = new ObjectNode(place);
+        _open.Push(node);
         while (_reader.Read() && _reader.TokenType != JsonTokenType.EndObject)
         {
             var keyPlace = PlaceOfToken();
@@ -143,17 +145,20 @@ internal ref struct DocumentReader
             }
         }
 
+        _open.Pop();
         return node;
     }
 
     private ListNode ReadList(Place place)
     {
         var node = new ListNode(place);
+        _open.Push(node);
         while (_reader.Read() && _reader.TokenType != JsonTokenType.EndArray)
         {
             node.Add(ReadValue());
         }
 
+        _open.Pop();
         return node;
     }
 
@@ -208,6 +213,32 @@ internal ref struct DocumentReader
         }
 
         faults.Error(FaultCodes.InvalidEncoding, new Place(file, line, column), "$", "the file is not UTF-8 text from here on");
+    }
+
+    /// <summary>What is wrong, in plain words for what happens most: a file that was cut off.</summary>
+    private readonly string Reason(JsonException exception)
+    {
+        const string TooDeep = "The maximum configured depth";
+        if (exception.Message.StartsWith(TooDeep, StringComparison.Ordinal))
+        {
+            return $"objects and lists stand in each other more than {DepthMax} deep";
+        }
+
+        var isEnd = EndsAt(exception) || exception.Message.Contains("end of data", StringComparison.OrdinalIgnoreCase);
+        return !isEnd || exception.Message.Contains("after a single JSON value", StringComparison.Ordinal) ? Sentence(exception.Message)
+            : !_open.TryPeek(out var open) ? "the file ends before its value does"
+            : $"the file ends before {open.Kind} that begins at line {open.Place.Line}, column {open.Place.Column} is closed";
+    }
+
+    private readonly bool EndsAt(JsonException exception)
+    {
+        var rest = _bytes;
+        for (var i = 0; i < exception.LineNumber; i++)
+        {
+            rest = rest[(rest.IndexOf((byte)'\n') + 1)..];
+        }
+
+        return rest.TrimEnd(" \t\r\n"u8).Length <= exception.BytePositionInLine;
     }
 
     private static string Sentence(string message)

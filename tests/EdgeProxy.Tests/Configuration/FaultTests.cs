@@ -16,6 +16,7 @@ public sealed class FaultTests
         { "invalid_json", "$", null, "{ \"Edge\": {\n\n  §" },
         { "invalid_json", "$", null, "{} §{}" },
         { "invalid_json", "$", null, "{ \"Edge\": { \"Name\": §\"\\uD800\" } }" },
+        { "invalid_json", "$", null, "{ \"Edge\": [\n\"§" },
         { "not_an_object", "$", null, "§[ 1 ]" },
         { "not_an_object", "$", null, "// only\n§\"text\"" },
         { "duplicate_key", "$.edge", null, "{ \"Edge\": {}, §\"edge\": {}, " + Configurations.Proxy + " }" },
