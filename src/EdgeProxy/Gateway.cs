@@ -22,11 +22,13 @@ internal sealed partial class Gateway : IAsyncDisposable
 {
     private readonly WebApplication _traffic;
     private readonly WebApplication _admin;
+    private readonly ILogger _logger;
 
     private Gateway(WebApplication traffic, WebApplication admin)
     {
         _traffic = traffic;
         _admin = admin;
+        _logger = traffic.Services.GetRequiredService<ILogger<Gateway>>();
     }
 
     public IServiceProvider Services => _traffic.Services;
@@ -76,7 +78,7 @@ internal sealed partial class Gateway : IAsyncDisposable
         await Services.GetRequiredService<RoutingWarmUp>().RunAsync(Services);
         Services.GetRequiredService<Readiness>().MarkServing();
         var addresses = string.Join(", ", Addresses);
-        LogReady(_traffic.Logger, addresses, AdminAddress);
+        LogReady(_logger, addresses, AdminAddress);
     }
 
     /// <summary>Drains traffic for as long as the active revision allows, then stops the admin listener.</summary>
@@ -86,11 +88,11 @@ internal sealed partial class Gateway : IAsyncDisposable
     public async Task StopAsync(TimeSpan limit)
     {
         Services.GetRequiredService<Readiness>().MarkDraining();
-        LogDraining(_traffic.Logger, limit.TotalSeconds);
+        LogDraining(_logger, limit.TotalSeconds);
         using var deadline = new CancellationTokenSource(limit, Services.GetRequiredService<TimeProvider>());
         await Services.GetRequiredService<Drain>().BeginAsync(limit);
         await _traffic.StopAsync(deadline.Token);
-        LogStopped(_traffic.Logger, deadline.IsCancellationRequested ? "cut what was left" : "all requests finished");
+        LogStopped(_logger, deadline.IsCancellationRequested ? "cut what was left" : "all requests finished");
         await _admin.StopAsync(CancellationToken.None);
     }
 

@@ -5,6 +5,8 @@ using EdgeProxy.Configuration;
 using EdgeProxy.Connections;
 using EdgeProxy.Tls;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging.Console;
 
 namespace EdgeProxy;
 
@@ -81,12 +83,9 @@ internal static class Listeners
 
     public static void AddEdgeLogging(this ILoggingBuilder logging)
     {
-        logging.AddSimpleConsole(console =>
-        {
-            console.SingleLine = true;
-            console.UseUtcTimestamp = true;
-            console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
-        });
+        logging.Services.TryAddSingleton(TimeProvider.System);
+        logging.AddConsole(console => console.FormatterName = LogLine.FormatterName);
+        logging.AddConsoleFormatter<LogLine, ConsoleFormatterOptions>();
         logging.SetMinimumLevel(LogLevel.Information);
         logging.AddFilter("Microsoft", LogLevel.Warning);
         // An enabled logger of this name makes the host start an Activity for each request; the edge carries traces on without.

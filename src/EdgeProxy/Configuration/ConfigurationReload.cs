@@ -14,6 +14,9 @@ internal sealed partial class ConfigurationReload(
     TimeProvider time,
     ILogger<ConfigurationReload> logger)
 {
+    /// <summary>Faults of one change that go into the log; `/v1/config` has them all.</summary>
+    private const int FaultsLogged = 200;
+
     /// <summary>
     /// Makes the revision active. Empty: it is. Else why not, and nothing has changed. Errors that the reader found are
     /// returned as they are, so that the caller can wait for a half-written file to be completed before reporting them.
@@ -53,12 +56,13 @@ internal sealed partial class ConfigurationReload(
     public void Refuse(ImmutableArray<Fault> faults)
     {
         status.Report(ReloadResult.Refused, new ReloadOutcome(false, time.GetUtcNow(), faults, status.Last.Warnings));
-        foreach (var fault in faults)
+        foreach (var fault in faults.Take(FaultsLogged))
         {
             LogFault(logger, fault.Severity == FaultSeverity.Error ? LogLevel.Error : LogLevel.Warning, fault);
         }
 
-        LogRefused(logger, faults.Count(fault => fault.Severity == FaultSeverity.Error), revisions.Current.Id);
+        var errors = faults.Count(fault => fault.Severity == FaultSeverity.Error);
+        LogRefused(logger, errors == 1 ? "1 error" : $"{errors} errors", revisions.Current.Id);
     }
 
     /// <summary>The files hold the active revision (again).</summary>
@@ -75,8 +79,7 @@ internal sealed partial class ConfigurationReload(
 
     private void Accept(Revision revision, ImmutableArray<Fault> warnings)
     {
-        var file = revision.Files.FirstOrDefault() ?? "";
-        warnings = [.. warnings, .. revision.AwaitsRestart.Select(setting => StartOnlySettings.ToWarning(setting, file))];
+        warnings = [.. warnings, .. revision.AwaitsRestart.Select(setting => StartOnlySettings.ToWarning(setting, revision))];
         status.Report(ReloadResult.Accepted, new ReloadOutcome(true, time.GetUtcNow(), [], warnings));
         foreach (var warning in warnings)
         {
@@ -89,8 +92,8 @@ internal sealed partial class ConfigurationReload(
     [LoggerMessage(Message = "{Fault}")]
     private static partial void LogFault(ILogger logger, LogLevel level, Fault fault);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Configuration refused, {Errors} errors; revision {Revision} goes on serving")]
-    private static partial void LogRefused(ILogger logger, int errors, string revision);
+    [LoggerMessage(Level = LogLevel.Error, Message = "Configuration refused, {Errors}; revision {Revision} goes on serving")]
+    private static partial void LogRefused(ILogger logger, string errors, string revision);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Revision {Revision} active: {Routes} routes, {Clusters} clusters")]
     private static partial void LogAccepted(ILogger logger, string revision, int routes, int clusters);

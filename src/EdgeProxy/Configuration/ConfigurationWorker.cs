@@ -39,7 +39,7 @@ internal sealed partial class ConfigurationWorker(
         metrics.Observe();
         if (start.FellBack)
         {
-            LogFellBack(logger, start.Revision!.Id, start.Faults.Length);
+            LogFellBack(logger, start.Revision!.Id, start.Faults.Length == 1 ? "1 fault" : $"{start.Faults.Length} faults");
         }
 
         using var watcher = TryWatch();
@@ -153,8 +153,8 @@ internal sealed partial class ConfigurationWorker(
 
     [LoggerMessage(
         Level = LogLevel.Critical,
-        Message = "FALLEN BACK to the last good revision {Revision}: the files have {Faults} faults and are not being served")]
-    private static partial void LogFellBack(ILogger logger, string revision, int faults);
+        Message = "FALLEN BACK to the last good revision {Revision}: the files have {Faults} and are not being served")]
+    private static partial void LogFellBack(ILogger logger, string revision, string faults);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "No notice of file changes ({Reason}); the files are looked at every second")]
     private static partial void LogNotWatching(ILogger logger, string reason);

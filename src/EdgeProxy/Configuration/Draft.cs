@@ -51,6 +51,7 @@ internal sealed class Draft
             LoadedAt = time.GetUtcNow(),
             Files = [.. files.Select(f => f.Name)],
             Edge = Edge,
+            EdgePlaces = StartOnlySettings.PlacesIn(Root.Object("Edge")),
             Clients = ClientSection.Bind(Root.Object("Clients")),
             Policies = Policies.ToFrozenDictionary(p => p.Policy.Name, p => p.Policy, StringComparer.OrdinalIgnoreCase),
             Routes = routes.ToFrozenDictionary(r => r.RouteId, StringComparer.OrdinalIgnoreCase),

@@ -27,6 +27,9 @@ internal sealed record Revision
     /// </summary>
     public ImmutableArray<string> AwaitsRestart { get; init; } = [];
 
+    /// <summary>Where the keys of `Edge` stand that a start alone can change, as far as they are given.</summary>
+    public FrozenDictionary<string, Place> EdgePlaces { get; init; } = FrozenDictionary<string, Place>.Empty;
+
     public required ClientDirectory Clients { get; init; }
 
     public required FrozenDictionary<string, RateLimitPolicy> Policies { get; init; }

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Collections.Immutable;
 using System.Text.Json;
 
@@ -9,23 +10,30 @@ namespace EdgeProxy.Configuration;
 /// </summary>
 internal static class StartOnlySettings
 {
+    private const string Prefix = "Edge.";
+    private const string Name = Prefix + "Name";
+    private const string Listen = Prefix + "Listen";
+    private const string Admin = Prefix + "Admin";
+    private const string Store = Prefix + "Store";
+    private const string Requests = Prefix + "Requests";
+
     /// <summary><paramref name="read"/> with the values of <paramref name="running"/> where only a start can change them.</summary>
     public static Revision Keep(Revision read, EdgeOptions running)
     {
         var wanted = read.Edge;
         var awaiting = ImmutableArray.CreateBuilder<string>();
-        Compare("Edge.Name", wanted.Name, running.Name);
-        Compare("Edge.Listen", WithoutCertificates(wanted.Listen), WithoutCertificates(running.Listen));
-        Compare("Edge.Admin", wanted.Admin, running.Admin);
-        Compare("Edge.Store", wanted.Store, running.Store);
-        Compare("Edge.Requests", wanted.Requests, running.Requests);
+        Compare(Name, wanted.Name, running.Name);
+        Compare(Listen, WithoutCertificates(wanted.Listen), WithoutCertificates(running.Listen));
+        Compare(Admin, wanted.Admin, running.Admin);
+        Compare(Store, wanted.Store, running.Store);
+        Compare(Requests, wanted.Requests, running.Requests);
         return read with
         {
             AwaitsRestart = awaiting.ToImmutable(),
             Edge = wanted with
             {
                 Name = running.Name,
-                Listen = awaiting.Contains("Edge.Listen") ? running.Listen : wanted.Listen,
+                Listen = awaiting.Contains(Listen) ? running.Listen : wanted.Listen,
                 Admin = running.Admin,
                 Store = running.Store,
                 Requests = running.Requests,
@@ -42,9 +50,21 @@ internal static class StartOnlySettings
         }
     }
 
-    /// <summary>The warning that a reload gives for each setting that awaits a restart.</summary>
-    public static Fault ToWarning(string setting, string file) => new(
-        FaultSeverity.Warning, "restart_required", file, 1, 1, "$." + setting, "the change applies at the next start");
+    /// <summary>Where each of the settings stands, as far as the document has it.</summary>
+    public static FrozenDictionary<string, Place> PlacesIn(Section edge) =>
+        new[] { Name, Listen, Admin, Store, Requests }
+            .Select(setting => (Setting: setting, Member: edge.Node?.Find(setting[Prefix.Length..])))
+            .Where(found => found.Member is not null)
+            .ToFrozenDictionary(found => found.Setting, found => found.Member!.Place);
+
+    /// <summary>The warning that a reload gives for a setting that awaits a restart: where it stands, or did.</summary>
+    public static Fault ToWarning(string setting, Revision revision)
+    {
+        var place = revision.EdgePlaces.GetValueOrDefault(setting, new Place(revision.Files.FirstOrDefault() ?? "", 1, 1));
+        return new Fault(
+            FaultSeverity.Warning, "restart_required", place.File, place.Line, place.Column, "$." + setting,
+            "the change applies at the next start");
+    }
 
     private static ListenerOptions[] WithoutCertificates(ImmutableArray<ListenerOptions> listeners) =>
         [.. listeners.Select(listener => listener with { Certificates = [] })];

@@ -175,7 +175,10 @@ public sealed class ReloadTests : IAsyncLifetime
         using var answer = JsonDocument.Parse(await _edge.Admin.GetStringAsync("/v1/config"));
         var reload = answer.RootElement.GetProperty("lastReload");
         Assert.True(reload.GetProperty("success").GetBoolean());
-        Assert.Equal("restart_required", reload.GetProperty("warnings")[0].GetProperty("code").GetString());
+        var warning = reload.GetProperty("warnings")[0];
+        Assert.Equal("restart_required", warning.GetProperty("code").GetString());
+        Assert.Equal("$.Edge.Listen", warning.GetProperty("path").GetString());
+        Assert.Equal((3, 5), (warning.GetProperty("line").GetInt32(), warning.GetProperty("column").GetInt32()));
         Assert.Equal(["Edge.Listen"], answer.RootElement.GetProperty("restartRequired").EnumerateArray().Select(s => s.GetString()));
         Assert.Equal(listening, Revisions.Current.Edge.Listen[0].Url);
     }
