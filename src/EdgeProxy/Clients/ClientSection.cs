@@ -1,39 +1,37 @@
 using System.Collections.Frozen;
+using System.Collections.Immutable;
 
 namespace EdgeProxy.Clients;
 
 /// <summary>The `Clients` section: its keys, how they become a <see cref="ClientDirectory"/>, and what else must hold.</summary>
 internal static class ClientSection
 {
-    private static readonly ObjectShape ApiKeyEntry = new(
+    private static readonly ImmutableArray<Key> ApiKeyEntry =
+    [
         new Key("Sha256",
             new TextShape { Pattern = "^[0-9a-fA-F]{64}$", Meaning = "the SHA-256 of a key, 64 hex digits", IsSensitive = true },
             "SHA-256 of the key in hex, as `edgeproxy hash-key` prints it.")
         { Required = true },
         new Key("Plan", new TextShape { Pattern = "^[^\\u0000-\\u001f]{1,128}$", Meaning = "the name of a plan" },
             "The client's tier; a policy that does not name it gives its own limits.")
-        { Default = "default" });
+        { Default = "default" },
+    ];
 
-    private static readonly ObjectShape ApiKey = new(
-        new Key("Header", new TextShape { Pattern = "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$", Meaning = "a field name" },
-            "Request field that carries the key.")
-        { Default = "X-Api-Key" },
-        new Key("Forward", new SwitchShape(),
-            "Leave a recognised key on the request toward the destination.")
-        { Default = "false" },
-        new Key("Keys", new MapShape(ApiKeyEntry, "client"), "Clients by id, each with its key."));
-
-    public static ObjectShape Shape { get; } = new(
-        new Key("ApiKey", ApiKey, "Clients that are known by a key."),
+    /// <summary>The section, with what features want to know of each client.</summary>
+    public static ObjectShape ShapeWith(params ReadOnlySpan<Key> more) => new(
+        new Key("ApiKey", ApiKey(new ObjectShape([.. ApiKeyEntry, .. more])), "Clients that are known by a key."),
         new Key("AnonymousIpv6Prefix", new NumberShape(32, 128),
             "Bits of an IPv6 address that make one anonymous client; its plan is `anonymous`.")
         { Default = "64" });
+
+    /// <summary>The clients that are known by a key, each with its keys.</summary>
+    public static IEnumerable<Entry> Entries(Section clients) => clients.Object("ApiKey").Entries("Keys");
 
     public static ClientDirectory Bind(Section clients)
     {
         var apiKey = clients.Object("ApiKey");
         var keys = new Dictionary<string, Client>();
-        foreach (var entry in apiKey.Entries("Keys"))
+        foreach (var entry in Entries(clients))
         {
             if (entry.Section.Text("Sha256") is { } hash)
             {
@@ -54,7 +52,7 @@ internal static class ClientSection
     public static void Check(Section clients, FaultList faults)
     {
         var owners = new Dictionary<string, Member>(StringComparer.OrdinalIgnoreCase);
-        foreach (var (member, section) in clients.Object("ApiKey").Entries("Keys"))
+        foreach (var (member, section) in Entries(clients))
         {
             if (section.Find("Sha256") is ScalarNode hash && !owners.TryAdd(hash.Text, member))
             {
@@ -63,4 +61,13 @@ internal static class ClientSection
             }
         }
     }
+
+    private static ObjectShape ApiKey(ObjectShape client) => new(
+        new Key("Header", new TextShape { Pattern = "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$", Meaning = "a field name" },
+            "Request field that carries the key.")
+        { Default = "X-Api-Key" },
+        new Key("Forward", new SwitchShape(),
+            "Leave a recognised key on the request toward the destination.")
+        { Default = "false" },
+        new Key("Keys", new MapShape(client, "client"), "Clients by id, each with its key."));
 }

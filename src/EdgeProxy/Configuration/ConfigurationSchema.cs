@@ -13,7 +13,7 @@ internal static class ConfigurationSchema
     public static ObjectShape Root { get; } = new(
         new Key("$schema", new TextShape(), "For editors: `edgeproxy.schema.json`."),
         new Key("Edge", EdgeSection.Shape, "What belongs to the process as a whole."),
-        new Key("Clients", ClientSection.Shape, "Who calls."),
+        new Key("Clients", ClientSection.ShapeWith(RateLimitSection.OfClient), "Who calls."),
         new Key("RateLimits", RateLimitSection.Shape, "Named limits that routes refer to."),
         new Key("ReverseProxy", Proxy, "Routes and clusters: YARP's own keys and more."));
 

@@ -25,15 +25,20 @@ internal sealed class Draft
 
     public required ImmutableArray<ClusterDraft> Clusters { get; init; }
 
+    /// <summary>What clients have of their own; each entry is named after a rate limit.</summary>
+    public IEnumerable<Entry> LimitsOfClients => ClientSection.Entries(Root.Object("Clients"))
+        .SelectMany(client => client.Section.Entries(RateLimitSection.OfClient.Name));
+
     public static Draft Bind(Section root, bool isComplete)
     {
         var proxy = root.Object("ReverseProxy");
+        var clients = RateLimitSection.BindClients(root.Object("Clients"));
         return new Draft
         {
             Root = root,
             IsComplete = isComplete,
             Edge = EdgeSection.Bind(root.Object("Edge")),
-            Policies = [.. root.Entries("RateLimits").Select(e => new PolicyDraft(e, RateLimitSection.Bind(e)))],
+            Policies = [.. root.Entries("RateLimits").Select(e => new PolicyDraft(e, RateLimitSection.Bind(e, clients)))],
             Routes = [.. proxy.Entries("Routes").Select(e => new RouteDraft(e, RouteSection.Bind(e)))],
             Clusters = [.. proxy.Entries("Clusters").Select(e => new ClusterDraft(e, ClusterSection.Bind(e)))],
         };

@@ -59,6 +59,12 @@ internal static class ReferenceChecks
             }
         }
 
+        foreach (var (own, _) in draft.LimitsOfClients.Where(own => policies?.Find(own.Id) is null))
+        {
+            var suggestion = policies is null ? null : Nearest.To(own.Name, policies.Members.Select(m => m.Name));
+            faults.Error(FaultCodes.UnknownRateLimit, own.Place, own.Value.Path, $"there is no rate limit \"{own.Name}\"", suggestion);
+        }
+
         foreach (var policy in draft.Policies.Where(p => !used.Contains(p.Entry.Id)))
         {
             var member = policy.Entry.Member;

@@ -120,7 +120,7 @@ internal sealed class MapShape(Shape item, string noun) : Shape
 
     public string Noun { get; } = noun;
 
-    public override string Expected => $"an object of {Noun}s";
+    public override string Expected => Noun.EndsWith('y') ? $"an object of {Noun[..^1]}ies" : $"an object of {Noun}s";
 }
 
 /// <summary>An object whose keys are all known.</summary>

@@ -57,7 +57,7 @@ internal sealed class EdgeRateLimiter(IBucketStore store, RateLimitMetrics metri
             takes[i] = new BucketTake
             {
                 Policy = policy,
-                Limits = policy.SetFor(edge.Client.Plan),
+                Limits = policy.SetFor(edge.Client),
                 Name = BucketName.Of(policy, context, edge, route),
             };
             isAnnounced |= RateLimitFields.Mentions(takes[i], RateLimitHeaders.Both);

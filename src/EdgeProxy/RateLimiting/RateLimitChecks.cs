@@ -12,6 +12,7 @@ internal static class RateLimitChecks
             CheckPolicy(draftPolicy, faults);
         }
 
+        CheckClients(draft, faults);
         var names = draft.Policies.ToDictionary(p => p.Policy.Name, NamesOf, StringComparer.OrdinalIgnoreCase);
         foreach (var route in draft.Routes)
         {
@@ -33,12 +34,7 @@ internal static class RateLimitChecks
         CheckNames(section, faults);
         foreach (var (plan, planSection) in section.Entries("Plans"))
         {
-            CheckNames(planSection, faults);
-            if (planSection.Switch("Unlimited") == planSection.Has("Limits"))
-            {
-                faults.Error(
-                    FaultCodes.ConflictingKeys, plan.Value.Place, plan.Value.Path, "a plan has either Limits or \"Unlimited\": true");
-            }
+            CheckPlan("a plan", plan, planSection, faults);
         }
 
         if (section.Has("Plans") && draft.Policy.Per != RateLimitKey.Client)
@@ -46,6 +42,32 @@ internal static class RateLimitChecks
             faults.Error(
                 FaultCodes.PlansNeedClients, section.Find("Plans")!,
                 "plans belong to clients: they go with \"Per\": \"Client\" only");
+        }
+    }
+
+    private static void CheckPlan(string who, Member member, Section section, FaultList faults)
+    {
+        CheckNames(section, faults);
+        if (section.Switch("Unlimited") == section.Has("Limits"))
+        {
+            faults.Error(
+                FaultCodes.ConflictingKeys, member.Value.Place, member.Value.Path, $"{who} has either Limits or \"Unlimited\": true");
+        }
+    }
+
+    /// <summary>What clients have of their own. Whether the policy exists is for <see cref="ReferenceChecks"/> to say.</summary>
+    private static void CheckClients(Draft draft, FaultList faults)
+    {
+        foreach (var (member, section) in draft.LimitsOfClients)
+        {
+            CheckPlan("a client's own entry", member, section, faults);
+            var policy = draft.Policies.FirstOrDefault(p => p.Entry.Id.Equals(member.Name, StringComparison.OrdinalIgnoreCase));
+            if (policy is { Policy.Per: not RateLimitKey.Client })
+            {
+                faults.Error(
+                    FaultCodes.PlansNeedClients, member.Place, member.Value.Path,
+                    $"the rate limit \"{member.Name}\" is not kept per client: no client has limits of its own under it");
+            }
         }
     }
 
@@ -104,7 +126,7 @@ internal static class RateLimitChecks
     }
 
     private static IEnumerable<Limit> AllLimitsOf(RateLimitPolicy policy) =>
-        policy.Limits.Concat(policy.Plans.Values.SelectMany(plan => plan.Limits));
+        policy.Limits.Concat(policy.Plans.Values.Concat(policy.Clients.Values).SelectMany(plan => plan.Limits));
 
     private static HashSet<string> NamesOf(PolicyDraft draft) => AllLimitsOf(draft.Policy)
         .Select(limit => limit.Name)

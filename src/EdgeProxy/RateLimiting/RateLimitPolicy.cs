@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
+using EdgeProxy.Clients;
 
 namespace EdgeProxy.RateLimiting;
 
@@ -30,6 +31,9 @@ internal sealed record RateLimitPolicy
     /// <summary>What a plan uses instead of <see cref="Limits"/>. With <see cref="RateLimitKey.Client"/> only.</summary>
     public FrozenDictionary<string, PlanLimits> Plans { get; init; } = FrozenDictionary<string, PlanLimits>.Empty;
 
+    /// <summary>What clients have of their own, by id; before plans. With <see cref="RateLimitKey.Client"/> only.</summary>
+    public FrozenDictionary<string, PlanLimits> Clients { get; init; } = FrozenDictionary<string, PlanLimits>.Empty;
+
     public RateLimitMode Mode { get; init; }
 
     public RateLimitHeaders Headers { get; init; } = RateLimitHeaders.Draft;
@@ -38,10 +42,13 @@ internal sealed record RateLimitPolicy
 
     public StoreOutagePolicy OnStoreOutage { get; init; }
 
-    /// <summary>What a client of <paramref name="plan"/> is held to; null when to nothing.</summary>
-    public LimitSet? SetFor(string plan)
+    /// <summary>What <paramref name="client"/> is held to; null when to nothing. An address is never mistaken for a client's id.</summary>
+    public LimitSet? SetFor(Client client)
     {
-        if (Per != RateLimitKey.Client || !Plans.TryGetValue(plan, out var own))
+        PlanLimits? own = null;
+        if (Per != RateLimitKey.Client
+            || (!(client is { IsAnonymous: false } && Clients.TryGetValue(client.Id, out own))
+                && !Plans.TryGetValue(client.Plan, out own)))
         {
             return Set;
         }
@@ -50,12 +57,15 @@ internal sealed record RateLimitPolicy
     }
 }
 
+/// <summary>What one client has of its own under a policy.</summary>
+internal sealed record ClientLimits(string ClientId, PlanLimits Limits);
+
 /// <summary>
 /// A bucket that holds <see cref="Capacity"/> tokens and gains <see cref="Refill"/> every <see cref="Every"/>, continuously.
 /// </summary>
 internal sealed record Limit(string Name, long Capacity, long Refill, TimeSpan Every);
 
-/// <summary>The limits of one plan, or none at all.</summary>
+/// <summary>The limits of one plan or client, or none at all.</summary>
 internal sealed record PlanLimits(bool Unlimited, ImmutableArray<Limit> Limits)
 {
     public LimitSet Set { get; } = new(Limits);

@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
+using EdgeProxy.Clients;
 
 namespace EdgeProxy.RateLimiting;
 
@@ -26,6 +27,15 @@ internal static class RateLimitSection
         new Key("Limits", Limits, "Replace the policy's list whole for clients of this plan."),
         new Key("Unlimited", new SwitchShape(), "Clients of this plan are not limited.") { Default = "false" });
 
+    private static readonly ObjectShape Own = new(
+        new Key("Limits", Limits, "Replace the policy's list whole, and its plan's, for this client."),
+        new Key("Unlimited", new SwitchShape(), "This client is not limited.") { Default = "false" });
+
+    /// <summary>What stands in a client's own entry.</summary>
+    public static Key OfClient { get; } = new(
+        "RateLimits", new MapShape(Own, "policy"),
+        "Limits of this client alone, by the id of a rate limit with `Per` `Client`; they come before its plan's.");
+
     private static readonly ObjectShape Policy = new(
         new Key("Per", new TextShape
         {
@@ -51,7 +61,9 @@ internal static class RateLimitSection
 
     public static MapShape Shape { get; } = new(Policy, "policy");
 
-    public static RateLimitPolicy Bind(Entry entry)
+    /// <param name="entry">The policy.</param>
+    /// <param name="clients">What clients have of their own, with each the name of the policy.</param>
+    public static RateLimitPolicy Bind(Entry entry, ILookup<string, ClientLimits> clients)
     {
         var policy = entry.Section;
         var per = policy.Text("Per")!;
@@ -62,14 +74,22 @@ internal static class RateLimitSection
             Per = header is not null ? RateLimitKey.Header : policy.Choice<RateLimitKey>("Per"),
             Header = header,
             Limits = BindLimits(policy),
-            Plans = policy.Entries("Plans").ToFrozenDictionary(
-                p => p.Id, p => new PlanLimits(p.Section.Switch("Unlimited"), BindLimits(p.Section)), StringComparer.Ordinal),
+            Plans = policy.Entries("Plans").ToFrozenDictionary(p => p.Id, p => BindPlan(p.Section), StringComparer.Ordinal),
+            Clients = clients[entry.Id].ToFrozenDictionary(own => own.ClientId, own => own.Limits, StringComparer.Ordinal),
             Mode = policy.Choice<RateLimitMode>("Mode"),
             Headers = policy.Choice<RateLimitHeaders>("Headers"),
             Decide = policy.Choice<DecisionMode>("Decide"),
             OnStoreOutage = policy.Choice<StoreOutagePolicy>("OnStoreOutage"),
         };
     }
+
+    /// <summary>What clients have of their own, by the name of the policy.</summary>
+    public static ILookup<string, ClientLimits> BindClients(Section clients) => ClientSection.Entries(clients)
+        .SelectMany(client => client.Section.Entries(OfClient.Name)
+            .Select(own => (Policy: own.Id, Limits: new ClientLimits(client.Id, BindPlan(own.Section)))))
+        .ToLookup(own => own.Policy, own => own.Limits, StringComparer.OrdinalIgnoreCase);
+
+    private static PlanLimits BindPlan(Section owner) => new(owner.Switch("Unlimited"), BindLimits(owner));
 
     private static ImmutableArray<Limit> BindLimits(Section owner) =>
     [

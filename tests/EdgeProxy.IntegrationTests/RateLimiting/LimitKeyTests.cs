@@ -131,6 +131,34 @@ public sealed class LimitKeyTests
         Assert.Equal(HttpStatusCode.TooManyRequests, await AskAsync(edge, ByKey));
     }
 
+    [Theory, InlineData(false), InlineData(true)]
+    public async Task A_client_s_own_limits_hold_for_it_alone_and_none_cost_nothing(bool isShared)
+    {
+        await using var upstream = await Upstream.StartAsync();
+        var clients = Clients().Replace("\"Plan\"", "\"RateLimits\": { \"standard\": OWN }, \"Plan\"", StringComparison.Ordinal);
+        const string Policy = """{ "Limits": [ { "Name": "hour", "Capacity": 2, "Refill": 1, "Every": "1h" } ] }""";
+        var more = clients.Replace("OWN", Policy.Replace(": 2", ": 5", StringComparison.Ordinal), StringComparison.Ordinal);
+        await using (var limited = await LimitedEdge.StartAsync(isShared, upstream, Policy, sections: more))
+        {
+            Assert.Equal((HttpStatusCode.OK, 4), await limited.AskAsync("abc"));
+            Assert.Equal((HttpStatusCode.OK, 1), await limited.AskAsync());
+        }
+
+        await using var free = await LimitedEdge.StartAsync(
+            isShared, upstream, Policy, sections: clients.Replace("OWN", "{ \"Unlimited\": true }", StringComparison.Ordinal));
+        for (var i = 0; i < 5; i++)
+        {
+            Assert.Equal((HttpStatusCode.OK, -1), await free.AskAsync("abc"));
+        }
+
+        if (free.Redis is { } redis)
+        {
+            await using var admin = await redis.ConnectAsync();
+            var keys = (StackExchange.Redis.RedisResult[]?)await admin.GetDatabase().ExecuteAsync("KEYS", "rl:*");
+            Assert.Equal(["rl:nodes"], keys!.Select(key => key.ToString()));
+        }
+    }
+
     private static string Clients(string forward = "", string plan = "default") => $$"""
         "Clients": { "ApiKey": { "Header": "X-Api-Key", {{forward}} "Keys": {
           "acme": { "Sha256": "{{Key}}", "Plan": "{{plan}}" } } } },

@@ -75,6 +75,18 @@ public sealed class FaultTests
             Section($$""" "RateLimits": { "p": { "Limits": [ {{OneLimit}} ], "Plans": { "g": §{} } } }""") },
         { "invalid_id", "$.RateLimits.Disable", null, Section($$""" "RateLimits": { §"Disable": { "Limits": [ {{OneLimit}} ] } }""") },
 
+        { "unknown_rate_limit", "$.Clients.ApiKey.Keys.a.RateLimits.standrd", "standard",
+            OwnLimits("""§"standrd": { "Unlimited": true }""") },
+        { "unknown_key", "$.Clients.ApiKey.Keys.a.RateLimits.standard.Limit", "Limits",
+            OwnLimits(""" "standard": { "Unlimited": true, §"Limit": [] } """) },
+        { "conflicting_keys", "$.Clients.ApiKey.Keys.a.RateLimits.standard", null, OwnLimits(""" "standard": §{} """) },
+        { "conflicting_keys", "$.Clients.ApiKey.Keys.a.RateLimits.standard", null,
+            OwnLimits($$""" "standard": §{ "Unlimited": true, "Limits": [ {{OneLimit}} ] } """) },
+        { "duplicate_limit", "$.Clients.ApiKey.Keys.a.RateLimits.standard.Limits[1].Name", null,
+            OwnLimits($$""" "standard": { "Limits": [ {{OneLimit}}, {{OneLimit.Replace(": \"s\"", ": §\"S\"")}} ] } """) },
+        { "plans_need_clients", "$.Clients.ApiKey.Keys.a.RateLimits.standard", null,
+            OwnLimits("""§"standard": { "Unlimited": true }""", "Ip") },
+
         { "duplicate_value", "$.ReverseProxy.Routes.r.RateLimits[1]", null,
             Configurations.Document(
                 """ "RateLimits": [ "a", §"A" ] """, sections: $$""" "RateLimits": { "a": { "Limits": [ {{OneLimit}} ] } }, """) },
@@ -113,6 +125,11 @@ public sealed class FaultTests
     private static string Edge(string keys) => Section("\"Edge\": { " + keys + " }");
 
     private static string Section(string section) => "{ " + section + ",\n" + Configurations.Proxy + " }";
+
+    private static string OwnLimits(string own, string per = "Client") => Section($$"""
+        "Clients": { "ApiKey": { "Keys": { "a": { "Sha256": "{{Hash}}", "RateLimits": { {{own}} } } } } },
+        "RateLimits": { "standard": { "Per": "{{per}}", "Limits": [ {{OneLimit}} ] } }
+        """);
 
     private static string Limit(string keys) => Section("\"RateLimits\": { \"p\": { \"Limits\": [ { \"Name\": \"s\", " + keys + " } ] } }");
 

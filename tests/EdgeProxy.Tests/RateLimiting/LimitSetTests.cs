@@ -1,4 +1,6 @@
+using EdgeProxy.Clients;
 using EdgeProxy.RateLimiting;
+using EdgeProxy.Tests.Configuration;
 using Xunit;
 
 namespace EdgeProxy.Tests.RateLimiting;
@@ -60,10 +62,30 @@ public sealed class LimitSetTests
             }),
         };
 
-        Assert.Equal("\"sec\";q=200;w=2", policy.SetFor("gold")!.PolicyField);
-        Assert.Equal("\"sec\";q=20;w=2", policy.SetFor("silver")!.PolicyField);
-        Assert.Null(policy.SetFor("internal"));
-        Assert.Same(policy.Set, (policy with { Per = RateLimitKey.Ip }).SetFor("internal"));
+        Assert.Equal("\"sec\";q=200;w=2", policy.SetFor(Of("gold"))!.PolicyField);
+        Assert.Equal("\"sec\";q=20;w=2", policy.SetFor(Of("silver"))!.PolicyField);
+        Assert.Null(policy.SetFor(Of("internal")));
+        Assert.Same(policy.Set, (policy with { Per = RateLimitKey.Ip }).SetFor(Of("internal")));
+    }
+
+    [Fact]
+    public void A_client_s_own_limits_come_before_its_plan_s_and_never_go_to_an_address_of_that_name()
+    {
+        var policy = Configurations.Read($$"""
+            { "Clients": { "ApiKey": { "Keys": {
+                "acme": { "Sha256": "{{new string('1', 64)}}", "Plan": "gold",
+                  "RateLimits": { "Standard": { "Limits": [ { "Name": "own", "Capacity": 7, "Refill": 1, "Every": "1s" } ] } } },
+                "jobs": { "Sha256": "{{new string('2', 64)}}", "RateLimits": { "standard": { "Unlimited": true } } },
+                "10.0.0.1": { "Sha256": "{{new string('3', 64)}}", "RateLimits": { "standard": { "Unlimited": true } } } } } },
+              "RateLimits": { "standard": { "Limits": [ { "Name": "sec", "Capacity": 20, "Refill": 10, "Every": "1s" } ],
+                "Plans": { "gold": { "Limits": [ { "Name": "sec", "Capacity": 200, "Refill": 100, "Every": "1s" } ] } } } },
+              {{Configurations.Proxy}} }
+            """).Revision!.Policies["standard"];
+
+        Assert.Equal("\"own\";q=7;w=7", policy.SetFor(Of("gold"))!.PolicyField);
+        Assert.Equal("\"sec\";q=200;w=2", policy.SetFor(Of("gold") with { Id = "other" })!.PolicyField);
+        Assert.Null(policy.SetFor(Of("default") with { Id = "jobs" }));
+        Assert.Same(policy.Set, policy.SetFor(new Client("10.0.0.1", Client.AnonymousPlan, IsAnonymous: true)));
     }
 
     [Fact]
@@ -74,4 +96,6 @@ public sealed class LimitSetTests
         Assert.Equal((0x930255c71472f66dUL, 0xe6a825ba047f81a3UL), hash.Hash([]));
         Assert.Equal((0xd9c3cf970fec087eUL, 0x11a8b03399e99354UL), hash.Hash([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]));
     }
+
+    private static Client Of(string plan) => new("acme", plan, IsAnonymous: false);
 }
