@@ -56,7 +56,9 @@ internal static class Listeners
             options.Use(next => new ProtocolChoice(next, options.KestrelServerOptions.Limits, time).OnConnectionAsync);
         }
 
-        options.Use(next => connection => ServerAnswers.OnConnectionAsync(connection, next));
+        var answers = options.ApplicationServices.GetRequiredService<ServerAnswers>();
+        var isHttp2 = listener.Protocols == ListenerProtocols.Http2;
+        options.Use(next => connection => answers.OnConnectionAsync(connection, next, isHttp2));
     }
 
     /// <summary>The server's limits stand beyond ours: what lies between is refused by the pipeline, with a route and a body.</summary>

@@ -4,12 +4,14 @@ using EdgeProxy.Configuration;
 using EdgeProxy.Errors;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 
 namespace EdgeProxy.Connections;
 
 /// <summary>
 /// Gives the errors that the server answers itself the one error format. Such a request never reaches the pipeline: the
 /// server announces it, then writes a bare answer and closes; in between the connection's output learns to say ours instead.
+/// On HTTP/2 the server's answer is a frame, which stays as it is and is counted.
 /// </summary>
 internal sealed partial class ServerAnswers(
     Revisions revisions, ErrorMetrics metrics, TimeProvider time, ILogger<ServerAnswers> logger)
@@ -21,11 +23,21 @@ internal sealed partial class ServerAnswers(
 
     public void Watch(DiagnosticListener server) => server.Subscribe(this, name => name == BadRequest);
 
-    public static Task OnConnectionAsync(ConnectionContext connection, ConnectionDelegate next)
+    /// <param name="connection">A client's connection; what TLS or the preface has chosen is known.</param>
+    /// <param name="next">The server.</param>
+    /// <param name="isHttp2">The listener speaks nothing else.</param>
+    public Task OnConnectionAsync(ConnectionContext connection, ConnectionDelegate next, bool isHttp2)
     {
-        var output = new ReplaceableOutput(connection.Transport.Output);
-        connection.Features.Set(output);
-        connection.Transport = new Duplex(connection.Transport.Input, output);
+        var (input, output) = (connection.Transport.Input, connection.Transport.Output);
+        if (isHttp2 || connection.Features.Get<ITlsApplicationProtocolFeature>()?.ApplicationProtocol.Span.SequenceEqual("h2"u8) == true)
+        {
+            connection.Transport = new Duplex(input, new FrameWatch(output, code => OnEnded(connection, code)));
+            return next(connection);
+        }
+
+        var replaceable = new ReplaceableOutput(output);
+        connection.Features.Set(replaceable);
+        connection.Transport = new Duplex(input, replaceable);
         return next(connection);
     }
 
@@ -53,7 +65,19 @@ internal sealed partial class ServerAnswers(
     {
     }
 
+    /// <summary>The server has ended a stream or the connection; with some codes because the client broke the rules.</summary>
+    private void OnEnded(ConnectionContext connection, uint code)
+    {
+        if (ServerErrors.OfHttp2(code) is { } error)
+        {
+            metrics.Count(error, ErrorMetrics.NoRoute);
+            LogSampled(error, connection.ConnectionId);
+        }
+    }
+
     /// <summary>At most one line a second: whoever sends rubbish shall not fill the log with it.</summary>
+    /// <param name="error">What was wrong.</param>
+    /// <param name="requestId">The request, or the connection where the server knows of no request.</param>
     private void LogSampled(EdgeError error, string requestId)
     {
         var now = time.GetTimestamp();

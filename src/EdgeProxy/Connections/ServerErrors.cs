@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.WebUtilities;
 
 namespace EdgeProxy.Connections;
 
-/// <summary>What the server found wrong with a request on HTTP/1.1, in words of the catalogue, and the answer to it.</summary>
+/// <summary>What the server found wrong with a request, in words of the catalogue, and on HTTP/1.1 the answer to it.</summary>
 internal static class ServerErrors
 {
     public static EdgeError ToEdgeError(BadHttpRequestException exception) => exception.StatusCode switch
@@ -25,6 +25,23 @@ internal static class ServerErrors
         _ when IsAbout(exception, "Invalid request target") => EdgeErrors.InvalidPath,
         _ => EdgeErrors.MalformedRequest,
     };
+
+    /// <summary>
+    /// What an error code of HTTP/2 (RFC 9113, section 7) in a frame of the server says of the client; null when it is about
+    /// something else: an orderly end, a failure of ours, a stream given up or refused for now.
+    /// </summary>
+    public static EdgeError? OfHttp2(uint code)
+    {
+        const uint ProtocolError = 1, FlowControlError = 3, SettingsTimeout = 4, StreamClosed = 5, FrameSizeError = 6;
+        const uint CompressionError = 9, EnhanceYourCalm = 11;
+        return code switch
+        {
+            ProtocolError or FlowControlError or StreamClosed or FrameSizeError or CompressionError or EnhanceYourCalm
+                => EdgeErrors.MalformedRequest,
+            SettingsTimeout => EdgeErrors.RequestTimeout,
+            _ => null,
+        };
+    }
 
     /// <summary>A whole answer in bytes. The connection ends with it.</summary>
     public static byte[] Answer(EdgeError error, EdgeOptions edge, string requestId, IHttpRequestFeature? request)

@@ -11,6 +11,15 @@ internal sealed class RequestGuardMiddleware(RequestDelegate next)
     {
         var request = context.Features.GetRequiredFeature<IHttpRequestFeature>();
         var isWebSocket = context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true, Protocol: "websocket" };
+        if (RequestRules.BreaksHttp2(request) && context.Features.Get<IHttpResetFeature>() is { } stream)
+        {
+            const int ProtocolError = 1;
+            context.Edge().AnsweredByEdge = true;
+            context.Response.StatusCode = StatusCodes.Status400BadRequest; // for metrics; counted as an error with the frame itself
+            stream.Reset(ProtocolError);
+            return Task.CompletedTask;
+        }
+
         if (!SchemeIsTrue(context))
         {
             context.Fail(EdgeErrors.MalformedRequest);

@@ -47,6 +47,15 @@ internal static class RequestRules
         ?? CheckTarget(request.RawTarget, limits)
         ?? CheckAbsoluteForm(request);
 
+    /// <summary>
+    /// Fields that belong to a connection of HTTP/1.1 make a request of HTTP/2 malformed (RFC 9113, section 8.2.2). The server sees to
+    /// `connection` and to `te` itself.
+    /// </summary>
+    public static bool BreaksHttp2(IHttpRequestFeature request) =>
+        !HttpProtocol.IsHttp11(request.Protocol) && !HttpProtocol.IsHttp10(request.Protocol)
+        && (request.Headers.TransferEncoding.Count > 0 || request.Headers.Upgrade.Count > 0
+            || request.Headers.KeepAlive.Count > 0 || request.Headers.ProxyConnection.Count > 0);
+
     private static EdgeError? CheckMethod(string method, bool isWebSocket) =>
         Methods.Contains(method) || (isWebSocket && HttpMethods.IsConnect(method)) ? null : EdgeErrors.MethodNotSupported;
 
