@@ -4,6 +4,7 @@ using EdgeProxy.Configuration;
 using EdgeProxy.Errors;
 using EdgeProxy.Metrics;
 using EdgeProxy.RateLimiting;
+using EdgeProxy.Resilience;
 
 namespace EdgeProxy;
 
@@ -46,6 +47,9 @@ internal sealed class EdgeContext(Revision revision, string requestId, long star
 
     /// <summary>Timestamp of the last answer's head; 0 when there was none. What follows is the copying of the body.</summary>
     public long AnsweredAt { get; set; }
+
+    /// <summary>The attempt that is under way, from the choice of its destination to the end of its answer.</summary>
+    public AttemptPass Attempt { get; set; }
 
     /// <summary>Settings of the matched route; null before routing and when no route matched.</summary>
     public RouteSettings? Route { get; private set; }

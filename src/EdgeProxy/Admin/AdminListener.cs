@@ -1,6 +1,7 @@
 using EdgeProxy.Configuration;
 using EdgeProxy.Health;
 using EdgeProxy.Metrics;
+using EdgeProxy.Resilience;
 
 namespace EdgeProxy.Admin;
 
@@ -40,6 +41,7 @@ internal static class AdminListener
     {
         v1.MapConfiguration(edge);
         v1.MapClusters(edge);
+        v1.MapDestinations(edge);
     }
 
     private static void MapProbes(this WebApplication app, Readiness readiness)

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Globalization;
 using System.Security.Authentication;
 using Yarp.ReverseProxy.Configuration;
@@ -8,12 +9,20 @@ namespace EdgeProxy.Configuration;
 /// <summary>A cluster: its keys, and how they become YARP's <see cref="ClusterConfig"/>.</summary>
 internal static class ClusterSection
 {
+    /// <summary>Key of YARP's metadata that holds the stamp of our settings, so that a change of them is a change of the cluster.</summary>
+    private const string StampKey = "edgeproxy.settings";
+
     private static readonly TextShape Address = new() { Meaning = "an absolute http or https address" };
 
     private static readonly ObjectShape Destination = new(
         new Key("Address", Address, "Where requests go, such as `http://10.0.0.7:5001/`.") { Required = true },
         new Key("Health", Address, "Where active probes go; Address when absent."),
         new Key("Host", new TextShape { Meaning = "a host" }, "Host field to send when no transform says otherwise."),
+        new Key("State", TextShape.OneOf<DestinationMode>(),
+            "`Draining`: only requests of sessions that are bound to it. `Down`: none.")
+        { Default = nameof(DestinationMode.Up) },
+        new Key("Weight", new NumberShape(0, 1000), "Share of requests in proportion to the others' weights; 0 is like `Draining`.")
+        { Default = "1" },
         new Key("Metadata", RouteSection.Metadata, "Texts for extensions."));
 
     private static readonly ObjectShape HttpClient = new(
@@ -63,6 +72,28 @@ internal static class ClusterSection
         new Key("HttpClient", HttpClient, "Connections to destinations."),
         new Key("HttpRequest", HttpRequest, "Requests to destinations."),
         new Key("Metadata", RouteSection.Metadata, "Texts for extensions and for YARP's policies."));
+
+    public static ClusterSettings BindSettings(Entry entry) => new()
+    {
+        ClusterId = entry.Id,
+        Destinations = entry.Section.Entries("Destinations").ToFrozenDictionary(
+            d => d.Id,
+            d => new DestinationSettings
+            {
+                State = d.Section.Choice<DestinationMode>("State"),
+                Weight = (int)d.Section.Number("Weight"),
+            },
+            StringComparer.OrdinalIgnoreCase),
+    };
+
+    /// <summary>What YARP is given: its own keys, and a stamp of ours.</summary>
+    public static ClusterConfig Stamped(ClusterConfig cluster, ClusterSettings settings) => cluster with
+    {
+        Metadata = new Dictionary<string, string>(cluster.Metadata ?? new Dictionary<string, string>(), StringComparer.OrdinalIgnoreCase)
+        {
+            [StampKey] = settings.Stamp,
+        },
+    };
 
     public static ClusterConfig Bind(Entry entry)
     {

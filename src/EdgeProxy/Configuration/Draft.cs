@@ -49,6 +49,8 @@ internal sealed class Draft
     {
         var policies = Policies.ToFrozenDictionary(p => p.Policy.Name, StringComparer.OrdinalIgnoreCase);
         var clusters = Clusters.ToFrozenDictionary(c => c.Config.ClusterId, StringComparer.OrdinalIgnoreCase);
+        var settings = Clusters.ToFrozenDictionary(
+            c => c.Config.ClusterId, c => ClusterSection.BindSettings(c.Entry), StringComparer.OrdinalIgnoreCase);
         var routes = Routes.Select(route => route.ToSettings(policies, clusters)).ToList();
         return new Revision
         {
@@ -60,10 +62,9 @@ internal sealed class Draft
             Clients = ClientSection.Bind(Root.Object("Clients")),
             Policies = Policies.ToFrozenDictionary(p => p.Policy.Name, p => p.Policy, StringComparer.OrdinalIgnoreCase),
             Routes = routes.ToFrozenDictionary(r => r.RouteId, StringComparer.OrdinalIgnoreCase),
-            Clusters = Clusters.ToFrozenDictionary(
-                c => c.Config.ClusterId, c => new ClusterSettings { ClusterId = c.Config.ClusterId }, StringComparer.OrdinalIgnoreCase),
+            Clusters = settings,
             ProxyRoutes = [.. Routes.Zip(routes, (route, settings) => route.Config with { ClusterId = settings.ClusterId })],
-            ProxyClusters = [.. Clusters.Select(c => c.Config)],
+            ProxyClusters = [.. Clusters.Select(c => ClusterSection.Stamped(c.Config, settings[c.Config.ClusterId]))],
         };
     }
 }

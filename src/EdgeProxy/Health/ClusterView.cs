@@ -1,4 +1,5 @@
 using System.Net;
+using EdgeProxy.Resilience;
 using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Model;
 
@@ -26,30 +27,46 @@ internal sealed record ClusterView(
             HealthCheckView.Of(config.HealthCheck),
             HttpRequestView.Of(config),
             HttpClientView.Of(config.HttpClient),
-            cluster.Destinations.Values.Sum(destination => destination.ConcurrentRequestCount),
+            cluster.Destinations.Values.Sum(destination => DestinationRuntime.Of(destination).InFlight),
             [.. cluster.Destinations.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => DestinationView.Of(
                 pair.Value, available.Contains(pair.Value), reasons.Of(pair.Value)))]);
     }
 }
 
-/// <param name="State">healthy, unhealthy, unknown, draining or ejected.</param>
+/// <param name="State">healthy, unhealthy, unknown, draining, ejected or down.</param>
+/// <param name="Mode">What it is meant to do: Up, Draining or Down.</param>
+/// <param name="ModeIsOrdered">The mode is an order of this API, which a reload or the end of the process may end.</param>
 /// <param name="Available">Whether requests are sent there at the moment.</param>
 /// <param name="Active">What probes say.</param>
 /// <param name="Passive">What requests say.</param>
 /// <param name="Reason">Of the last change of state or the last probe; null when there was none.</param>
 internal sealed record DestinationView(
-    string Id, string Address, string? Health, string State, bool Available, string Active, string Passive, string? Reason, int InFlight)
+    string Id,
+    string Address,
+    string? Health,
+    int Weight,
+    string State,
+    string Mode,
+    bool ModeIsOrdered,
+    bool Available,
+    string Active,
+    string Passive,
+    string? Reason,
+    int InFlight)
 {
     public static DestinationView Of(DestinationState destination, bool available, string? reason) => new(
         destination.DestinationId,
         destination.Model.Config.Address,
         destination.Model.Config.Health,
+        DestinationRuntime.Of(destination).ConfiguredWeight,
         DestinationStatus.WordFor(destination),
+        DestinationRuntime.Of(destination).Mode.ToString(),
+        DestinationRuntime.Of(destination).IsOrdered,
         available,
         Word(destination.Health.Active),
         Word(destination.Health.Passive),
         reason,
-        destination.ConcurrentRequestCount);
+        DestinationRuntime.Of(destination).InFlight);
 
     private static string Word(DestinationHealth health) => health switch
     {

@@ -1,3 +1,5 @@
+using EdgeProxy.Configuration;
+using EdgeProxy.Resilience;
 using Yarp.ReverseProxy.Model;
 
 namespace EdgeProxy.Health;
@@ -12,13 +14,23 @@ internal static class DestinationStatus
         Unknown,
         Draining,
         Ejected,
+        Down,
     }
 
     /// <summary>The words, in the order of <see cref="Status"/>.</summary>
-    public static IReadOnlyList<string> All { get; } = ["healthy", "unhealthy", "unknown", "draining", "ejected"];
+    public static IReadOnlyList<string> All { get; } = ["healthy", "unhealthy", "unknown", "draining", "ejected", "down"];
 
-    /// <summary>Unhealthy when either check says so, healthy when one does and the other does not object.</summary>
-    public static Status Of(DestinationState destination) => destination.Health switch
+    /// <summary>
+    /// What it is ordered to do comes first. Unhealthy when either check says so, healthy when one does and the other does not object.
+    /// </summary>
+    public static Status Of(DestinationState destination) => DestinationRuntime.Of(destination).Mode switch
+    {
+        DestinationMode.Down => Status.Down,
+        DestinationMode.Draining => Status.Draining,
+        _ => OfHealth(destination.Health),
+    };
+
+    private static Status OfHealth(DestinationHealthState health) => health switch
     {
         { Active: DestinationHealth.Unhealthy } or { Passive: DestinationHealth.Unhealthy } => Status.Unhealthy,
         { Active: DestinationHealth.Healthy } or { Passive: DestinationHealth.Healthy } => Status.Healthy,

@@ -24,6 +24,7 @@ internal static class ResilienceServices
         services.AddSingleton<AttemptMetrics>();
         services.AddSingleton<IForwarderHttpClientFactory, UpstreamClientFactory>(); // before YARP's, which gives way
         var proxy = services.AddReverseProxy().AddTransforms<EdgeTransformProvider>();
+        services.AddBalancing();
         services.AddKeysOfThisProcess();
         return proxy;
     }

@@ -1,0 +1,40 @@
+using EdgeProxy.Configuration;
+using Yarp.ReverseProxy;
+
+namespace EdgeProxy.Resilience;
+
+internal sealed record StateOrder(string? State);
+
+/// <param name="Lasts">How long the order holds, in words.</param>
+internal sealed record StateOrdered(string Cluster, string Destination, string State, string Lasts);
+
+/// <summary>Orders to destinations: take requests, drain, or take none.</summary>
+internal static class BalancingAdmin
+{
+    private const string Lasts = "until a reload changes the configured state or address of this destination, or the process ends";
+
+    public static void MapDestinations(this IEndpointRouteBuilder admin, IServiceProvider edge)
+    {
+        var state = edge.GetRequiredService<IProxyStateLookup>();
+        var keeper = edge.GetRequiredService<DestinationKeeper>();
+
+        admin.MapPut("/clusters/{id}/destinations/{destination}/state", (string id, string destination, StateOrder order) =>
+            {
+                if (!state.TryGetCluster(id, out var cluster) || !cluster.Destinations.TryGetValue(destination, out var known))
+                {
+                    return Results.NotFound();
+                }
+
+                if (!Enum.TryParse<DestinationMode>(order.State, ignoreCase: true, out var mode)
+                    || !Enum.IsDefined(mode) || char.IsAsciiDigit(order.State![0]))
+                {
+                    return Results.BadRequest();
+                }
+
+                keeper.Order(cluster, known, mode);
+                return Results.Ok(new StateOrdered(cluster.ClusterId, known.DestinationId, mode.ToString(), Lasts));
+            })
+            .Produces<StateOrdered>()
+            .WithSummary("Order a destination to be Up, Draining or Down. " + char.ToUpperInvariant(Lasts[0]) + Lasts[1..] + ".");
+    }
+}

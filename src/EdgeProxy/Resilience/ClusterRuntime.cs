@@ -1,0 +1,47 @@
+using System.Runtime.CompilerServices;
+using EdgeProxy.Configuration;
+using Yarp.ReverseProxy.Model;
+
+namespace EdgeProxy.Resilience;
+
+/// <summary>What the edge knows of a cluster beyond YARP's state. Kept over reloads while the cluster stays.</summary>
+internal sealed class ClusterRuntime
+{
+    private static readonly ConditionalWeakTable<ClusterState, ClusterRuntime> Runtimes = [];
+
+    private uint _turn;
+
+    public ClusterSettings? Settings { get; private set; }
+
+    /// <summary>Destinations differ in weight, so that choosing one has to look at all.</summary>
+    public bool IsWeighted { get; private set; }
+
+    /// <summary>Some destination takes requests of its sessions only.</summary>
+    public bool HasDraining { get; private set; }
+
+    public static ClusterRuntime Of(ClusterState cluster) =>
+        Runtimes.TryGetValue(cluster, out var runtime) ? runtime : Runtimes.GetValue(cluster, static _ => new ClusterRuntime());
+
+    /// <summary>Counts up, for whoever takes destinations in turn.</summary>
+    public uint NextTurn() => Interlocked.Increment(ref _turn);
+
+    /// <summary>Takes over what a revision says of the cluster and its destinations.</summary>
+    public void Apply(ClusterState cluster, ClusterSettings settings)
+    {
+        Settings = settings;
+        foreach (var (id, destination) in cluster.Destinations)
+        {
+            DestinationRuntime.Apply(destination, settings.Of(id));
+        }
+
+        Look(cluster);
+    }
+
+    /// <summary>To be called when a destination's mode or weight has changed.</summary>
+    public void Look(ClusterState cluster)
+    {
+        var runtimes = cluster.Destinations.Values.Select(DestinationRuntime.Of).ToList();
+        IsWeighted = runtimes.Select(runtime => runtime.Weight).Distinct().Count() > 1;
+        HasDraining = runtimes.Any(runtime => runtime.Mode == DestinationMode.Draining);
+    }
+}

@@ -1,0 +1,44 @@
+using EdgeProxy.Configuration;
+using Yarp.ReverseProxy.Health;
+using Yarp.ReverseProxy.Model;
+
+namespace EdgeProxy.Resilience;
+
+/// <summary>Hands what each revision and the admin API say about destinations to those who choose among them.</summary>
+internal sealed partial class DestinationKeeper(
+    Revisions revisions, IClusterDestinationsUpdater clusters, ILogger<DestinationKeeper> logger) : IClusterChangeListener
+{
+    public void OnClusterAdded(ClusterState cluster) => Apply(cluster);
+
+    public void OnClusterChanged(ClusterState cluster) => Apply(cluster);
+
+    public void OnClusterRemoved(ClusterState cluster)
+    {
+    }
+
+    /// <summary>Carries out an order of the admin API.</summary>
+    public void Order(ClusterState cluster, DestinationState destination, DestinationMode mode)
+    {
+        var runtime = DestinationRuntime.Of(destination);
+        if (runtime.Mode != mode)
+        {
+            LogOrdered(logger, cluster.ClusterId, destination.DestinationId, mode);
+        }
+
+        runtime.Order(mode);
+        ClusterRuntime.Of(cluster).Look(cluster);
+        clusters.UpdateAvailableDestinations(cluster);
+    }
+
+    private void Apply(ClusterState cluster)
+    {
+        if (revisions.Offered.Clusters.GetValueOrDefault(cluster.ClusterId) is { } settings)
+        {
+            ClusterRuntime.Of(cluster).Apply(cluster, settings);
+            clusters.UpdateAvailableDestinations(cluster);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Destination {Cluster}/{Destination} is {Mode} by order of the admin API")]
+    private static partial void LogOrdered(ILogger logger, string cluster, string destination, DestinationMode mode);
+}

@@ -1,0 +1,147 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+using EdgeProxy.IntegrationTests.Peers;
+using Xunit;
+
+namespace EdgeProxy.IntegrationTests.Resilience;
+
+/// <summary>Destinations that are drained, taken down, or given a share.</summary>
+public sealed class DestinationStateTests
+{
+    private const string Sticky = "\"SessionAffinity\": { \"Enabled\": true, \"AffinityKeyName\": \"at\" }";
+
+    [Fact]
+    public async Task A_destination_that_drains_gets_the_requests_of_its_sessions_and_no_others()
+    {
+        await using var a = await Upstream.StartAsync("a");
+        await using var b = await Upstream.StartAsync("b");
+        await using var edge = await Edge.StartAsync(Two(a, b, cluster: ", " + Sticky));
+        var cookie = await CookieOfAsync(edge, "a");
+
+        Assert.Equal(HttpStatusCode.OK, (await OrderAsync(edge, "a", "Draining")).StatusCode);
+        Assert.Equal("a", await GetAsync(edge, cookie));
+        for (var i = 0; i < 20; i++)
+        {
+            Assert.Equal("b", await GetAsync(edge));
+        }
+
+        await OrderAsync(edge, "a", "Down");
+        Assert.Equal("b", await GetAsync(edge, cookie));
+    }
+
+    [Fact]
+    public async Task An_order_says_how_long_it_lasts_and_outlives_a_reload_about_something_else()
+    {
+        await using var a = await Upstream.StartAsync("a");
+        await using var b = await Upstream.StartAsync("b");
+        await using var edge = await Edge.StartAsync(Two(a, b));
+        var answer = await OrderAsync(edge, "a", "draining");
+        Assert.Contains("until a reload", await answer.Content.ReadAsStringAsync());
+
+        await Reload.ApplyAsync(edge, Two(a, b, cluster: ", \"LoadBalancingPolicy\": \"RoundRobin\""));
+        Assert.Equal(("draining", true), await StateAsync(edge, 0));
+        await Reload.ApplyAsync(edge, Two(a, b, destination: ", \"State\": \"Down\""));
+        Assert.Equal(("down", false), await StateAsync(edge, 0));
+        await Reload.ApplyAsync(edge, Two(a, b));
+        Assert.Equal(("unknown", false), await StateAsync(edge, 0));
+        Assert.Contains("edgeproxy_destinations{cluster=\"up\",state=\"draining\"} 0", await edge.Admin.GetStringAsync("/metrics"));
+    }
+
+    [Fact]
+    public async Task Orders_to_nobody_and_orders_that_mean_nothing_are_refused()
+    {
+        await using var a = await Upstream.StartAsync("a");
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(a.Address));
+        Assert.Equal(HttpStatusCode.NotFound, (await OrderAsync(edge, "nobody", "Down")).StatusCode);
+        Assert.Equal(HttpStatusCode.BadRequest, (await OrderAsync(edge, "a", "Sideways")).StatusCode);
+        Assert.Equal(HttpStatusCode.BadRequest, (await OrderAsync(edge, "a", "1")).StatusCode);
+        Assert.Equal(HttpStatusCode.BadRequest, (await OrderAsync(edge, "a", null)).StatusCode);
+    }
+
+    [Theory]
+    [InlineData("\"State\": \"Down\"")]
+    [InlineData("\"State\": \"Draining\"")]
+    [InlineData("\"Weight\": 0")]
+    public async Task A_destination_that_is_configured_away_gets_nothing(string destination)
+    {
+        await using var a = await Upstream.StartAsync("a");
+        await using var b = await Upstream.StartAsync("b");
+        await using var edge = await Edge.StartAsync(Two(a, b, destination: ", " + destination));
+        for (var i = 0; i < 20; i++)
+        {
+            Assert.Equal("b", await GetAsync(edge));
+        }
+
+        Assert.Equal(0, a.Hits);
+    }
+
+    [Fact]
+    public async Task With_nothing_up_the_answer_is_no_healthy_destination()
+    {
+        await using var a = await Upstream.StartAsync("a");
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(a.Address));
+        await OrderAsync(edge, "a", "Draining");
+        using var answer = await edge.Client.GetAsync("/");
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
+        Assert.Contains("no_healthy_destination", await answer.Content.ReadAsStringAsync());
+    }
+
+    [Fact]
+    public async Task Turns_are_shared_by_weight_and_in_flight_goes_back_to_nothing()
+    {
+        await using var a = await Upstream.StartAsync("a");
+        await using var b = await Upstream.StartAsync("b");
+        await using var edge = await Edge.StartAsync(
+            Two(a, b, destination: ", \"Weight\": 3", cluster: ", \"LoadBalancingPolicy\": \"RoundRobin\""));
+        for (var i = 0; i < 40; i++)
+        {
+            await GetAsync(edge);
+        }
+
+        Assert.Equal((30, 10), (a.Hits, b.Hits));
+        await Wait.UntilAsync(
+            async () => (await ClusterAsync(edge)).GetProperty("inFlight").GetInt32() == 0, "no request is counted as in flight");
+    }
+
+    private static string Two(Upstream a, Upstream b, string destination = "", string cluster = "") => $$"""
+        "ReverseProxy": {
+          "Routes": { "all": { "ClusterId": "up", "Match": { "Path": "/{**rest}" } } },
+          "Clusters": { "up": { "Destinations": {
+            "a": { "Address": "{{a.Address}}" {{destination}} }, "b": { "Address": "{{b.Address}}" } } {{cluster}} } }
+        }
+        """;
+
+    private static Task<HttpResponseMessage> OrderAsync(Edge edge, string destination, string? state) =>
+        edge.Admin.PutAsJsonAsync($"/v1/clusters/up/destinations/{destination}/state", new { state });
+
+    private static Task<JsonElement> ClusterAsync(Edge edge) => edge.Admin.GetFromJsonAsync<JsonElement>("/v1/clusters/up");
+
+    private static async Task<(string?, bool)> StateAsync(Edge edge, int index)
+    {
+        var destination = (await ClusterAsync(edge)).GetProperty("destinations")[index];
+        return (destination.GetProperty("state").GetString(), destination.GetProperty("modeIsOrdered").GetBoolean());
+    }
+
+    private static async Task<string> GetAsync(Edge edge, string? cookie = null)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/");
+        request.Headers.Add("Cookie", cookie ?? "none=1");
+        using var answer = await edge.Client.SendAsync(request);
+        return await answer.Content.ReadAsStringAsync();
+    }
+
+    /// <summary>The cookie of a session that is bound to the destination that answers <paramref name="body"/>.</summary>
+    private static async Task<string> CookieOfAsync(Edge edge, string body)
+    {
+        string? cookie = null;
+        await Wait.UntilAsync(async () =>
+        {
+            using var fresh = new HttpClient(new HttpClientHandler { UseCookies = false });
+            using var answer = await fresh.GetAsync(edge.Uri);
+            cookie = answer.Headers.GetValues("Set-Cookie").First().Split(';')[0];
+            return await answer.Content.ReadAsStringAsync() == body;
+        }, "a session begins there");
+        return cookie!;
+    }
+}
