@@ -8,10 +8,13 @@ internal static class AnswerHead
 
     private static ReadOnlySpan<byte> Mark => "Connection: close\r\n"u8;
 
+    /// <summary>The answer after which the connection speaks another protocol: the last one in HTTP, and final.</summary>
+    public const int SwitchingProtocols = 101;
+
     private const int StatusAt = 9;  // after `HTTP/1.1 `
     private const int StatusEnd = 12;
 
-    /// <summary>Status of the first final answer in the bytes; 0 when there are interim answers (1xx) only, or too few bytes.</summary>
+    /// <summary>Status of the first final answer in the bytes; 0 when there are interim answers only, or too few bytes.</summary>
     /// <param name="fields">Where the final answer's fields begin.</param>
     public static int FinalStatus(ReadOnlySpan<byte> bytes, out int fields)
     {
@@ -24,13 +27,14 @@ internal static class AnswerHead
                 return 0;
             }
 
-            var end = rest.IndexOf(status < 200 ? "\r\n\r\n"u8 : "\r\n"u8);
+            var isFinal = status is >= 200 or SwitchingProtocols;
+            var end = rest.IndexOf(!isFinal ? "\r\n\r\n"u8 : "\r\n"u8);
             if (end < 0)
             {
                 return 0;
             }
 
-            if (status >= 200)
+            if (isFinal)
             {
                 fields += end + 2;
                 return status;

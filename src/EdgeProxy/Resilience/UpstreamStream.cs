@@ -23,6 +23,9 @@ internal sealed class UpstreamStream(Stream inner) : Stream
     /// <summary>Writes go nowhere: the destination has answered and wants no more.</summary>
     private volatile bool _deaf;
 
+    /// <summary>The destination has changed to another protocol: bytes pass as they are, and an end is no failed answer.</summary>
+    private volatile bool _switched;
+
     private bool _answered;
     private bool _reused;
     private volatile Upload? _upload;
@@ -37,6 +40,11 @@ internal sealed class UpstreamStream(Stream inner) : Stream
 
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
+        if (_switched)
+        {
+            return inner.WriteAsync(buffer, cancellationToken);
+        }
+
         var upload = Upload.Current;
         if (upload is null ? !_awaiting : upload != _upload)
         {
@@ -57,6 +65,11 @@ internal sealed class UpstreamStream(Stream inner) : Stream
         if (_early is not null)
         {
             return TakeEarlyAsync(buffer, cancellationToken);
+        }
+
+        if (_switched)
+        {
+            return inner.ReadAsync(buffer, cancellationToken);
         }
 
         _reading = true;
@@ -180,13 +193,15 @@ internal sealed class UpstreamStream(Stream inner) : Stream
         }
 
         _answered = true;
-        if (_upload is not { } upload)
+        var status = AnswerHead.FinalStatus(buffer[..count], out var fields);
+        _switched = status == AnswerHead.SwitchingProtocols;
+        if (_switched || _upload is not { } upload)
         {
             _awaiting = false;
+            _upload?.SettleUnless(false);
             return count;
         }
 
-        var status = AnswerHead.FinalStatus(buffer[..count], out var fields);
         var isUnderWay = !upload.IsComplete || _writing;
         _awaiting = status == 0 && isUnderWay;
         if (status < 300 || !isUnderWay || count + AnswerHead.MarkLength > buffer.Length)

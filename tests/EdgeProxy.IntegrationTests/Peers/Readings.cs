@@ -30,6 +30,10 @@ internal sealed class Readings : IDisposable
     /// <summary>Value of a series, such as `edgeproxy_attempts_total{cluster=up,outcome=ok}`; 0 when there is none.</summary>
     public double this[string series] => _values.GetValueOrDefault(series);
 
+    /// <summary>Series of the counter <paramref name="name"/> that something has been counted in.</summary>
+    public IEnumerable<string> Counted(string name) =>
+        _values.Where(pair => pair.Value > 0 && pair.Key.StartsWith(name + "{", StringComparison.Ordinal)).Select(pair => pair.Key);
+
     /// <summary>Series of gauges as they stand now; those that have vanished are gone.</summary>
     public IReadOnlyDictionary<string, double> Gauges()
     {

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.WebSockets;
 using System.Security.Cryptography;
 using System.Text;
@@ -50,11 +51,14 @@ internal static class WebSocketPeers
         await talk(connection);
     });
 
-    public static async Task<ClientWebSocket> ConnectAsync(Edge edge, Action<ClientWebSocketOptions>? options = null)
+    public static async Task<ClientWebSocket> ConnectAsync(Edge edge, Action<ClientWebSocketOptions>? options = null, int version = 1)
     {
         var client = new ClientWebSocket();
+        client.Options.HttpVersion = version == 2 ? HttpVersion.Version20 : HttpVersion.Version11;
+        client.Options.HttpVersionPolicy = HttpVersionPolicy.RequestVersionExact;
         options?.Invoke(client.Options);
-        await client.ConnectAsync(new Uri(edge.Address.Replace("http:", "ws:", StringComparison.Ordinal) + "/ws"), Wait.Deadline);
+        var uri = new Uri(edge.Address.Replace("http:", "ws:", StringComparison.Ordinal) + "/ws");
+        await client.ConnectAsync(uri, edge.Client, Wait.Deadline);
         return client;
     }
 

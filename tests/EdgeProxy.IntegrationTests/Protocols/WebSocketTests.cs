@@ -1,6 +1,8 @@
 using System.Net.WebSockets;
 using System.Security.Cryptography;
 using System.Text;
+using System.Threading.Channels;
+using EdgeProxy.IntegrationTests.Health;
 using EdgeProxy.IntegrationTests.Peers;
 using Xunit;
 
@@ -57,23 +59,50 @@ public sealed class WebSocketTests
         Assert.Equal("mqtt", client.SubProtocol);
     }
 
-    [Fact]
-    public async Task Close_codes_and_reasons_pass_both_ways()
+    /// <summary>An ordinary end, whoever begins it, says nothing against the destination: five of them would put it out.</summary>
+    [Theory]
+    [InlineData("client", 1)]
+    [InlineData("upstream", 1)]
+    [InlineData("client", 2)]
+    [InlineData("upstream", 2)]
+    public async Task Close_codes_and_reasons_pass_both_ways(string begins, int version)
     {
-        var seen = new TaskCompletionSource<(WebSocketCloseStatus?, string?)>();
+        var seen = Channel.CreateUnbounded<(WebSocketCloseStatus?, string?)>();
         await using var upstream = await WebSocketPeers.UpstreamAsync(async (socket, _) =>
         {
-            await WebSocketPeers.ReceiveAsync(socket);
-            seen.SetResult((socket.CloseStatus, socket.CloseStatusDescription));
-            await socket.CloseOutputAsync((WebSocketCloseStatus)4002, "and I am tired", Wait.Deadline);
-        });
-        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address));
-        using var client = await WebSocketPeers.ConnectAsync(edge);
+            if (begins == "client")
+            {
+                await WebSocketPeers.ReceiveAsync(socket);
+            }
 
-        await client.CloseAsync((WebSocketCloseStatus)4001, "done here", Wait.Deadline);
-        Assert.Equal(((WebSocketCloseStatus)4001, "done here"), await seen.Task);
-        Assert.Equal((WebSocketCloseStatus)4002, client.CloseStatus);
-        Assert.Equal("and I am tired", client.CloseStatusDescription);
+            await socket.CloseOutputAsync((WebSocketCloseStatus)4002, "and I am tired", Wait.Deadline);
+            if (begins == "upstream")
+            {
+                await WebSocketPeers.ReceiveAsync(socket);
+            }
+
+            seen.Writer.TryWrite((socket.CloseStatus, socket.CloseStatusDescription));
+        });
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address, cluster: Watched));
+        using var errors = new Readings(edge);
+        using var gauges = new Readings(edge);
+        for (var i = 0; i < 6; i++)
+        {
+            using var client = await WebSocketPeers.ConnectAsync(edge, version: version);
+            if (begins == "upstream")
+            {
+                Assert.Equal(WebSocketMessageType.Close, (await WebSocketPeers.ReceiveAsync(client)).Type);
+            }
+
+            await client.CloseAsync((WebSocketCloseStatus)4001, "done here", Wait.Deadline);
+            Assert.Equal(((WebSocketCloseStatus)4001, "done here"), await seen.Reader.ReadAsync(Wait.Deadline));
+            Assert.Equal((WebSocketCloseStatus)4002, client.CloseStatus);
+            Assert.Equal("and I am tired", client.CloseStatusDescription);
+            await Wait.UntilAsync(() => gauges.Gauges()["edgeproxy_requests_in_flight{route=all}"] == 0, "the request has ended");
+        }
+
+        Assert.Equal("", string.Join(' ', errors.Counted("edgeproxy_errors_total")));
+        Assert.Equal("healthy", (await ActiveHealthTests.DestinationAsync(edge)).GetProperty("passive").GetString());
     }
 
     [Fact]
@@ -196,6 +225,11 @@ public sealed class WebSocketTests
         await client.SendAsync("x");
         Assert.Equal("", (await client.ReadToEndAsync()).Left);
     }
+
+    private const string Watched = """
+        "HealthCheck": { "Passive": { "Enabled": true, "Policy": "FailureRate" } },
+        "Metadata": { "FailureRateHealthPolicy.RateLimit": "0.1", "FailureRateHealthPolicy.MinimalTotal": "5" }
+        """;
 
     private static (WebSocketMessageType Type, string Text) Text((WebSocketMessageType Type, byte[] Bytes) message) =>
         (message.Type, Encoding.UTF8.GetString(message.Bytes));

@@ -10,6 +10,8 @@ public sealed class AnswerHeadTests
     [InlineData("HTTP/1.1 413 Too Large\r\nA: b\r\n\r\n", 413)]
     [InlineData("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 401 No\r\n", 401)]
     [InlineData("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", 0)]
+    [InlineData("HTTP/1.1 101 Switching Protocols\r\n", 101)]
+    [InlineData("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 101 Switching Protocols\r\n", 101)]
     [InlineData("HTTP/1.1 103 Early Hints\r\nLink: x\r\n", 0)]
     [InlineData("HTTP/1.1 413 Too", 0)]
     [InlineData("HTTP/1.", 0)]
