@@ -2,6 +2,7 @@ using EdgeProxy.Configuration;
 using EdgeProxy.Health;
 using EdgeProxy.Metrics;
 using EdgeProxy.Resilience;
+using EdgeProxy.RateLimiting;
 
 namespace EdgeProxy.Admin;
 
@@ -42,6 +43,7 @@ internal static class AdminListener
         v1.MapConfiguration(edge);
         v1.MapClusters(edge);
         v1.MapDestinations(edge);
+        v1.MapRateLimits(edge);
     }
 
     private static void MapProbes(this WebApplication app, Readiness readiness)

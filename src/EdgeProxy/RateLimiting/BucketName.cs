@@ -11,8 +11,11 @@ namespace EdgeProxy.RateLimiting;
 /// <param name="Kind">What <paramref name="Subject"/> is, so that a key's client and an address never share a bucket.</param>
 internal readonly record struct BucketName(RateLimitPolicy Policy, char Kind, string Subject)
 {
-    private const char Anonymous = 'a';
-    private const char Known = 'k';
+    public const char Anonymous = 'a';
+    public const char Known = 'k';
+    public const char OfRoute = 'r';
+    public const char Everybody = 'g';
+    public const char OfField = 'h';
     private const char Shared = '*';
 
     /// <summary>The bucket that a request is counted in.</summary>
@@ -21,11 +24,15 @@ internal readonly record struct BucketName(RateLimitPolicy Policy, char Kind, st
         RateLimitKey.Ip => new(policy, Anonymous, edge.Client.IsAnonymous
             ? edge.Client.Id
             : ClientAddress.NameOf(edge.ClientAddress, edge.Revision.Clients.AnonymousIpv6Prefix)),
-        RateLimitKey.Route => new(policy, 'r', route.RouteId),
-        RateLimitKey.Global => new(policy, 'g', ""),
-        RateLimitKey.Header when context.Request.Headers[policy.Header!] is { Count: > 0 } values => new(policy, 'h', values.ToString()),
-        _ => new(policy, edge.Client.IsAnonymous ? Anonymous : Known, edge.Client.Id),
+        RateLimitKey.Route => new(policy, OfRoute, route.RouteId),
+        RateLimitKey.Global => new(policy, Everybody, ""),
+        RateLimitKey.Header when context.Request.Headers[policy.Header!] is { Count: > 0 } values =>
+            new(policy, OfField, values.ToString()),
+        _ => Of(policy, edge.Client),
     };
+
+    public static BucketName Of(RateLimitPolicy policy, Client client) =>
+        new(policy, client.IsAnonymous ? Anonymous : Known, client.Id);
 
     /// <summary>The bucket that new clients of <paramref name="policy"/> share while the memory store is full.</summary>
     public static BucketName Overflow(RateLimitPolicy policy) => new(policy, Shared, "");
