@@ -9,6 +9,8 @@ namespace EdgeProxy.Errors;
 internal sealed partial class ErrorMiddleware(
     RequestDelegate next, ErrorMetrics metrics, TimeProvider time, ILogger<ErrorMiddleware> logger)
 {
+    private static readonly TimeSpan Ahead = TimeSpan.FromMilliseconds(100);
+
     public async Task Invoke(HttpContext context)
     {
         var edge = context.Edge();
@@ -40,7 +42,7 @@ internal sealed partial class ErrorMiddleware(
         }
     }
 
-    private static Task EndAsync(HttpContext context, EdgeFailure failure, bool escaped)
+    private Task EndAsync(HttpContext context, EdgeFailure failure, bool escaped)
     {
         if (failure.Error == EdgeErrors.ClientDisconnected)
         {
@@ -56,7 +58,9 @@ internal sealed partial class ErrorMiddleware(
 
         if (!context.Response.HasStarted)
         {
-            return ErrorWriter.WriteAsync(context, failure);
+            return HttpProtocol.IsHttp2(context.Request.Protocol) && ErrorWriter.EndsUpload(failure.Error)
+                ? WriteAheadOfResetAsync(context, failure)
+                : ErrorWriter.WriteAsync(context, failure);
         }
 
         // The forwarder has already cut what it could not complete; an upgraded connection ends by its own rules.
@@ -67,6 +71,20 @@ internal sealed partial class ErrorMiddleware(
 
         return Task.CompletedTask;
     }
+
+    /// <summary>
+    /// With the end of the answer the server resets the stream, since the upload still runs. Clients that read both at once, curl 7.88
+    /// among them, take that for a failure and lose the answer; so it goes ahead.
+    /// </summary>
+    private async Task WriteAheadOfResetAsync(HttpContext context, EdgeFailure failure)
+    {
+        await ErrorWriter.WriteAsync(context, failure);
+        await context.Response.Body.FlushAsync(context.RequestAborted);
+        await MomentAsync(context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    /// <summary>Until the client has gone, and not for longer than it takes to read an answer.</summary>
+    private Task MomentAsync(CancellationToken gone) => Task.Delay(Ahead, time, gone);
 
     /// <summary>Ends a response that has begun so that nobody can take it for complete.</summary>
     private static void Cut(HttpContext context)

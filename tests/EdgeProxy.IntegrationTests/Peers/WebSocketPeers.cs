@@ -62,6 +62,18 @@ internal static class WebSocketPeers
         return client;
     }
 
+    /// <summary>A client that asks by extended CONNECT where <paramref name="version"/> is 2.</summary>
+    public static async Task<ClientWebSocket> ConnectAsync(
+        Edge edge, Version version, HttpMessageInvoker invoker, Action<ClientWebSocketOptions>? options = null)
+    {
+        var client = new ClientWebSocket();
+        client.Options.HttpVersion = version;
+        client.Options.HttpVersionPolicy = HttpVersionPolicy.RequestVersionExact;
+        options?.Invoke(client.Options);
+        await client.ConnectAsync(new Uri(edge.Address.Replace("http:", "ws:", StringComparison.Ordinal) + "/ws"), invoker, Wait.Deadline);
+        return client;
+    }
+
     /// <summary>A client whose frames the test writes and reads itself.</summary>
     public static async Task<RawClient> ConnectRawAsync(Edge edge)
     {

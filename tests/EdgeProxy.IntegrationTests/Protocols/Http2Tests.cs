@@ -53,7 +53,7 @@ public sealed class Http2Tests
         await using var upstream = await WebSocketPeers.EchoAsync();
         await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address), listen: Edge.Http2Only);
         using var invoker = new HttpMessageInvoker(new SocketsHttpHandler());
-        using var client = await ConnectAsync(edge, invoker);
+        using var client = await WebSocketPeers.ConnectAsync(edge, HttpVersion.Version20, invoker);
 
         await WebSocketPeers.SendAsync(client, "over two");
         Assert.Equal("over two"u8.ToArray(), (await WebSocketPeers.ReceiveAsync(client)).Bytes);
@@ -74,8 +74,8 @@ public sealed class Http2Tests
         });
         await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address), listen: Edge.Http2Only);
         using var invoker = new HttpMessageInvoker(new SocketsHttpHandler());
-        using var crashed = await ConnectAsync(edge, invoker);
-        using var drained = await ConnectAsync(edge, invoker);
+        using var crashed = await WebSocketPeers.ConnectAsync(edge, HttpVersion.Version20, invoker);
+        using var drained = await WebSocketPeers.ConnectAsync(edge, HttpVersion.Version20, invoker);
         await WebSocketPeers.ReceiveAsync(crashed);
         await WebSocketPeers.ReceiveAsync(drained);
 
@@ -89,16 +89,6 @@ public sealed class Http2Tests
         await drained.CloseOutputAsync(WebSocketCloseStatus.EndpointUnavailable, null, Wait.Deadline);
         await crashed.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, Wait.Deadline);
         await stopping.WaitAsync(Wait.Patience);
-    }
-
-    private static async Task<ClientWebSocket> ConnectAsync(Edge edge, HttpMessageInvoker invoker)
-    {
-        var client = new ClientWebSocket();
-        client.Options.HttpVersion = HttpVersion.Version20;
-        client.Options.HttpVersionPolicy = HttpVersionPolicy.RequestVersionExact;
-        var address = new Uri(edge.Address.Replace("http:", "ws:", StringComparison.Ordinal) + "/ws");
-        await client.ConnectAsync(address, invoker, Wait.Deadline);
-        return client;
     }
 
     private static async Task<string> RunAsync(string command, params string[] arguments)

@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using System.Net;
+using System.Text.Json;
 using EdgeProxy.IntegrationTests.Peers;
 using Microsoft.AspNetCore.Http;
 using Xunit;
@@ -26,39 +28,75 @@ public sealed class Http2UploadTests
             await context.Response.WriteAsync("last");
         });
         await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address, "\"MaxRequestBodySize\": 10"));
-        using var handler = new SocketsHttpHandler();
-        using var client = new HttpClient(handler) { BaseAddress = edge.Uri };
-        var connections = 0;
-        handler.ConnectCallback = async (context, cancellation) =>
-        {
-            Interlocked.Increment(ref connections);
-            var socket = new System.Net.Sockets.Socket(System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Tcp);
-            await socket.ConnectAsync(context.DnsEndPoint, cancellation);
-            return new System.Net.Sockets.NetworkStream(socket, ownsSocket: true);
-        };
-        using var beside = await SendAsync(client, HttpMethod.Get, "/beside", null);
+        using var client = new Http2Client(edge);
+        using var beside = await client.SendAsync(HttpMethod.Get, "/beside");
 
         using var upload = new Stalling(slow ? 1 : 11);
-        using var refused = await SendAsync(client, HttpMethod.Post, "/", upload);
+        using var refused = await client.SendAsync(HttpMethod.Post, "/", upload);
 
         Assert.Equal(status, (int)refused.StatusCode);
         Assert.EndsWith($"; details=\"{code}\"", Assert.Single(refused.Headers.GetValues("Proxy-Status")), StringComparison.Ordinal);
         upload.GoOn.TrySetResult();
         release.SetResult();
         Assert.Equal("first last", await beside.Content.ReadAsStringAsync(Wait.Deadline));
-        Assert.Equal(1, connections);
+        Assert.Equal(1, client.Connections);
     }
 
-    private static Task<HttpResponseMessage> SendAsync(HttpClient client, HttpMethod method, string path, HttpContent? content) =>
-        client.SendAsync(
-            new HttpRequestMessage(method, path)
-            {
-                Version = HttpVersion.Version20,
-                VersionPolicy = HttpVersionPolicy.RequestVersionExact,
-                Content = content,
-            },
-            HttpCompletionOption.ResponseHeadersRead,
-            Wait.Deadline);
+    /// <summary>The client does not stop to look: it sends until it is told that nobody listens.</summary>
+    [Theory]
+    [InlineData(16_384, 0, "body_too_large", 413)]
+    [InlineData(1, 200, "request_timeout", 408)]
+    public async Task A_client_that_uploads_on_gets_the_whole_answer_and_keeps_its_connection(int piece, int pause, string code, int status)
+    {
+        await using var upstream = await Upstream.StartAsync(async context =>
+        {
+            using var body = new MemoryStream();
+            await context.Request.Body.CopyToAsync(body);
+            await context.Response.WriteAsync($"{body.Length}");
+        });
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address, "\"MaxRequestBodySize\": 200000"));
+        using var client = new Http2Client(edge);
+
+        for (var round = 0; round < (pause == 0 ? 10 : 1); round++) // what is refused uses up no window of the connection
+        {
+            using var refused = await client.SendAsync(
+                HttpMethod.Post, "/", new EndlessBody(piece, TimeSpan.FromMilliseconds(pause)));
+
+            Assert.Equal(status, (int)refused.StatusCode);
+            var text = await refused.Content.ReadAsStringAsync(Wait.Deadline);
+            Assert.Equal(code, JsonDocument.Parse(text).RootElement.GetProperty("code").GetString());
+            Assert.Equal(refused.Content.Headers.ContentLength, text.Length);
+        }
+
+        using var beside = await client.SendAsync(HttpMethod.Post, "/", new ByteArrayContent(new byte[150_000]));
+        Assert.Equal("150000", await beside.Content.ReadAsStringAsync(Wait.Deadline));
+        Assert.Equal(1, client.Connections);
+    }
+
+    [Fact]
+    public async Task Curl_reads_a_413_while_it_uploads()
+    {
+        await using var upstream = await Upstream.StartAsync(async context =>
+        {
+            await context.Request.Body.CopyToAsync(Stream.Null);
+            await context.Response.WriteAsync("fine");
+        });
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address, "\"MaxRequestBodySize\": 200000"));
+        var file = Path.Combine(edge.Folder, "upload.bin");
+        await File.WriteAllBytesAsync(file, new byte[20_000_000]);
+
+        using var curl = Process.Start(new ProcessStartInfo("curl",
+        [
+            "-s", "--http2-prior-knowledge", "-T", file, "-w", " %{http_code} %{exitcode}", edge.Address + "/",
+        ])
+        {
+            RedirectStandardOutput = true,
+        })!;
+        var output = await curl.StandardOutput.ReadToEndAsync(Wait.Deadline);
+        await curl.WaitForExitAsync(Wait.Deadline);
+
+        Assert.Matches("^\\{.*\"code\":\"body_too_large\".*\\} 413 0$", output);
+    }
 
     /// <summary>A body that begins and then waits for the test.</summary>
     private sealed class Stalling(int bytes) : HttpContent
