@@ -57,9 +57,9 @@ internal sealed class LastGoodStore(string folder) : IDisposable
             var kept = File.Exists(pointer) ? Path.Combine(folder, Path.GetFileName(File.ReadAllText(pointer).Trim())) : null;
             return kept is not null && IsWhole(kept) ? kept : null;
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
         {
-            return null;
+            return null; // the last one: what stands there is no path at all
         }
     }
 

@@ -107,6 +107,17 @@ public sealed class LastGoodTests : IAsyncLifetime
         Assert.Contains(start.Faults, fault => fault.Code == "no_last_good");
     }
 
+    [Theory]
+    [InlineData("rev-\0\u0001")]
+    [InlineData("")]
+    [InlineData("../../etc")]
+    public async Task A_pointer_to_nowhere_is_no_last_good_revision(string text)
+    {
+        await File.WriteAllTextAsync(Path.Combine(State, "last-good"), text);
+        using var store = new LastGoodStore(State);
+        Assert.Null(store.Find());
+    }
+
     [Fact]
     public async Task A_write_that_was_cut_short_leaves_the_earlier_revision_whole()
     {
