@@ -51,6 +51,9 @@ internal sealed class EdgeContext(Revision revision, string requestId, long star
     /// <summary>The attempt that is under way, from the choice of its destination to the end of its answer.</summary>
     public AttemptPass Attempt { get; set; }
 
+    /// <summary>Address of the destination that the request was sent to last; null when to none.</summary>
+    public string? SentTo { get; set; }
+
     /// <summary>Settings of the matched route; null before routing and when no route matched.</summary>
     public RouteSettings? Route { get; private set; }
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
+using EdgeProxy.Resilience;
 using Yarp.ReverseProxy.Health;
 using Yarp.ReverseProxy.Model;
 
@@ -23,12 +24,15 @@ internal sealed class ConsecutiveFailuresPolicy(IDestinationHealthUpdater update
     public void ProbingCompleted(ClusterState cluster, IReadOnlyList<DestinationProbingResult> probingResults)
     {
         var threshold = ThresholdOf(cluster);
-        var states = new NewActiveDestinationHealth[probingResults.Count];
-        for (var i = 0; i < states.Length; i++)
+        var states = new List<NewActiveDestinationHealth>(probingResults.Count);
+        foreach (var result in probingResults)
         {
-            var result = probingResults[i];
-            states[i] = new NewActiveDestinationHealth(result.Destination, Judge(result, threshold));
-            reasons.Note(result.Destination, ReasonOf(result));
+            var config = result.Destination.Model.Config;
+            if (ProbedAddress.IsStillOf(config.Health ?? config.Address, result))
+            {
+                states.Add(new NewActiveDestinationHealth(result.Destination, Judge(result, threshold)));
+                reasons.Note(result.Destination, ReasonOf(result));
+            }
         }
 
         updater.SetActive(cluster, states);

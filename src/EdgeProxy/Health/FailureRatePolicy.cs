@@ -18,19 +18,20 @@ internal sealed class FailureRatePolicy(IDestinationHealthUpdater updater, Healt
     private static readonly TimeSpan DefaultReactivation = TimeSpan.FromSeconds(60);
 
     private readonly ConditionalWeakTable<ClusterModel, FailureRateOptions> _options = [];
-    private readonly ConditionalWeakTable<DestinationState, FailureWindow> _windows = [];
+    private readonly ConditionalWeakTable<DestinationState, Account> _windows = [];
 
     public string Name => "FailureRate";
 
     public void RequestProxied(HttpContext context, ClusterState cluster, DestinationState destination)
     {
-        if (Judge(context) is not { } failed)
+        var address = destination.Model.Config.Address;
+        if (Judge(context) is not { } failed || (context.Edge().SentTo is { } sentTo && sentTo != address))
         {
-            return;
+            return; // the latter: a reload has given the destination another address since
         }
 
         var options = _options.GetValue(cluster.Model, static model => FailureRateOptions.Of(model.Config));
-        var window = WindowOf(destination, options);
+        var window = WindowOf(destination, address, options);
         var now = time.GetTimestamp();
         window.Record(now, failed);
         if (!failed)
@@ -54,10 +55,17 @@ internal sealed class FailureRatePolicy(IDestinationHealthUpdater updater, Healt
         }
     }
 
-    private FailureWindow WindowOf(DestinationState destination, FailureRateOptions options) =>
-        _windows.TryGetValue(destination, out var window)
-            ? window
-            : _windows.GetValue(destination, _ => new FailureWindow((long)(options.Window.TotalSeconds * time.TimestampFrequency / 10)));
+    private FailureWindow WindowOf(DestinationState destination, string address, FailureRateOptions options)
+    {
+        if (_windows.TryGetValue(destination, out var known) && known.Address == address)
+        {
+            return known.Window;
+        }
+
+        var window = new FailureWindow((long)(options.Window.TotalSeconds * time.TimestampFrequency / 10));
+        _windows.AddOrUpdate(destination, new Account(address, window));
+        return window;
+    }
 
     /// <summary>Whether the destination has failed; null when the request says nothing about it.</summary>
     private static bool? Judge(HttpContext context) => context.GetForwarderErrorFeature()?.Error switch
@@ -70,4 +78,7 @@ internal sealed class FailureRatePolicy(IDestinationHealthUpdater updater, Healt
             when context.Features.Get<IHttpRequestTimeoutFeature>()?.RequestTimeoutToken.IsCancellationRequested is true => true,
         _ => null,
     };
+
+    /// <summary>What is known of a destination at one address.</summary>
+    private sealed record Account(string Address, FailureWindow Window);
 }

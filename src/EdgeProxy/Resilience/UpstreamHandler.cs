@@ -14,7 +14,7 @@ internal sealed class UpstreamHandler(string cluster, UpstreamPools pools, Attem
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
         request.Client() is { } client
             ? SendAsync(request, client, cancellationToken)
-            : pools.Probes.SendAsync(request, cancellationToken);
+            : ProbedAddress.SendAsync(pools.Probes, request, cancellationToken);
 
     private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, HttpContext client, CancellationToken cancellation)
     {

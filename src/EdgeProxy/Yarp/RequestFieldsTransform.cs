@@ -32,6 +32,7 @@ internal sealed class RequestFieldsTransform(bool forwarded) : RequestTransform
         var http = context.HttpContext;
         var edge = http.Edge();
         context.ProxyRequest.SentFor(http);
+        edge.SentTo = context.DestinationPrefix;
 
         RemoveNominated(context, http.Request.Headers.Connection);
         RemoveClaims(context, edge);

@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using EdgeProxy.IntegrationTests.Peers;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
 using Xunit;
 
 namespace EdgeProxy.IntegrationTests.Health;
@@ -79,6 +80,43 @@ public sealed class ActiveHealthTests
         await Reload.ApplyAsync(edge, Edge.OneRoute(good.Address, cluster: Seldom));
         Assert.Equal(HttpStatusCode.OK, (await edge.Client.GetAsync("/")).StatusCode); // not even a probe is waited for
         await UntilStateAsync(edge, "healthy");
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("HTTP/1.1 500 Sick\r\nContent-Length: 0\r\n\r\n")]
+    public async Task A_probe_of_the_last_address_says_nothing_about_the_next_one(string answer)
+    {
+        var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var answered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var probes = 0;
+        await using var old = RawUpstream.Start(async connection =>
+        {
+            await connection.ReadHeadAsync();
+            var isFirst = Interlocked.Increment(ref probes) == 1;
+            await (isFirst ? Task.CompletedTask : release.Task);
+            await connection.SendAsync(isFirst ? "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" : answer);
+            connection.Close();
+            if (!isFirst)
+            {
+                answered.TrySetResult();
+            }
+        });
+        await using var good = await Upstream.StartAsync();
+        var slow = Often.Replace("00:00:01", "00:01:00", StringComparison.Ordinal);
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(old.Address, cluster: slow));
+        await UntilStateAsync(edge, "healthy");
+        await Wait.UntilAsync(() => Volatile.Read(ref probes) > 1, "a probe is under way");
+        var log = Log.Of(edge);
+
+        await Reload.ApplyAsync(edge, Edge.OneRoute(good.Address, cluster: slow));
+        await UntilStateAsync(edge, "healthy");
+        release.SetResult();
+        await answered.Task.WaitAsync(TimeSpan.FromSeconds(30), TimeProvider.System, TestContext.Current.CancellationToken);
+        var seen = good.Hits;
+        await Wait.UntilAsync(() => good.Hits >= seen + 3, "probes go on at the new address");
+
+        Assert.DoesNotContain(log.Entries(LogLevel.Information), entry => entry.Contains("Unhealthy", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -102,6 +102,39 @@ public sealed class PassiveHealthTests
     }
 
     [Fact]
+    public async Task Failures_at_the_last_address_do_not_count_at_the_next_one()
+    {
+        var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var old = await Upstream.StartAsync(async context =>
+        {
+            context.Response.StatusCode = 500;
+            await (context.Request.Path == "/slow" ? release.Task : Task.CompletedTask);
+        });
+        await using var next = await Upstream.StartAsync(context =>
+        {
+            context.Response.StatusCode = 500;
+            return Task.CompletedTask;
+        });
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(old.Address, cluster: Passive("01:00:00")));
+        await edge.Client.GetAsync("/");
+        await edge.Client.GetAsync("/");
+        var slow = Enumerable.Range(0, 5).Select(_ => edge.Client.GetAsync("/slow")).ToList();
+        await Wait.UntilAsync(() => old.Hits == 7, "the slow ones are under way");
+
+        await Reload.ApplyAsync(edge, Edge.OneRoute(next.Address, cluster: Passive("01:00:00")));
+        Assert.Equal(500, (int)(await edge.Client.GetAsync("/")).StatusCode);
+        release.SetResult();
+        Assert.All(await Task.WhenAll(slow), answer => Assert.Equal(500, (int)answer.StatusCode));
+        for (var i = 0; i < 4; i++)
+        {
+            Assert.Equal(500, (int)(await edge.Client.GetAsync("/")).StatusCode);
+        }
+
+        Assert.Equal(5, next.Hits);
+        Assert.Equal(503, (int)(await edge.Client.GetAsync("/")).StatusCode); // five failures of its own
+    }
+
+    [Fact]
     public async Task A_timeout_of_the_cluster_counts_as_the_destination_s_failure()
     {
         await using var upstream = await Upstream.StartAsync(
