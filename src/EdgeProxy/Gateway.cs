@@ -9,6 +9,7 @@ using EdgeProxy.RateLimiting;
 using EdgeProxy.Redis;
 using EdgeProxy.Resilience;
 using EdgeProxy.Tls;
+using EdgeProxy.Yarp;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 
@@ -53,7 +54,6 @@ internal sealed partial class Gateway : IAsyncDisposable
         services.AddEdgeConfiguration(options, start);
         services.AddEdgeTls();
         services.AddSingleton<Readiness>();
-        services.AddRouting();
         services.AddRequestTimeouts();
         services.AddEdgeMetrics();
         services.AddEdgeErrors();
@@ -61,6 +61,7 @@ internal sealed partial class Gateway : IAsyncDisposable
         services.AddSingleton<ServerAnswers>();
         services.AddEdgeRateLimiting();
         services.AddEdgeReverseProxy();
+        services.AddEdgeRouting();                   // after all that adds routing: its choice of hosts replaces the platform's
         services.AddEdgeHealth();
         builder.WebHost.UseEdgeListeners(revision.Edge);
         services.AddEdgeDraining();                  // after the listeners: its transport stands before Kestrel's own

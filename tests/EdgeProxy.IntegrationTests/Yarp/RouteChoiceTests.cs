@@ -1,0 +1,110 @@
+using System.Net;
+using EdgeProxy.IntegrationTests.Peers;
+using Microsoft.AspNetCore.Http;
+using Xunit;
+
+namespace EdgeProxy.IntegrationTests.Yarp;
+
+/// <summary>Where several routes take a request, one of them always does, and always the same one.</summary>
+public sealed class RouteChoiceTests
+{
+    [Theory]
+    [InlineData("x.a.foo.com", "nested")]
+    [InlineData("X.A.FOO.COM", "nested")]
+    [InlineData("x.y.a.foo.com", "nested")]
+    [InlineData("a.foo.com", "wide")]
+    [InlineData("x.foo.com", "wide")]
+    [InlineData("exact.a.foo.com", "exact")]
+    [InlineData("w07.com", "other")]
+    [InlineData("x.w07.com", "w07")]
+    [InlineData("foo.com", "other")]
+    [InlineData("cased.com", "upper")]
+    [InlineData("x.foo.com:8080", "port")]
+    public async Task The_most_specific_host_decides(string host, string expected)
+    {
+        // Enough wildcards that a sort which keeps no order would show.
+        var many = Enumerable.Range(0, 30).Select(i => Route($"w{i:00}", $"\"Hosts\": [ \"*.w{i:00}.com\" ]"));
+        await using var edges = await StartAsync(
+        [
+            Route("wide", "\"Hosts\": [ \"*.foo.com\" ]"), .. many, Route("nested", "\"Hosts\": [ \"*.a.foo.com\" ]"),
+            Route("exact", "\"Hosts\": [ \"exact.a.foo.com\" ]"), Route("upper", "\"Hosts\": [ \"Cased.COM\" ]"),
+            Route("port", "\"Hosts\": [ \"*.foo.com:8080\" ]"), Route("other", "\"Path\": \"/{**rest}\""),
+        ]);
+
+        Assert.Equal(expected, await edges.RouteOfAsync("/", ("Host", host)));
+    }
+
+    [Fact]
+    public async Task Hosts_that_differ_in_case_are_one_host()
+    {
+        await using var edges = await StartAsync(
+        [
+            Route("one", """ "Hosts": [ "Foo.com" ], "Headers": [ { "Name": "X", "Values": [ "1" ] } ] """),
+            Route("two", """ "Hosts": [ "foo.com" ] """),
+        ]);
+
+        Assert.Equal("one", await edges.RouteOfAsync("/", ("Host", "foo.com"), ("X", "1")));
+        Assert.Equal("two", await edges.RouteOfAsync("/", ("Host", "FOO.com")));
+    }
+
+    [Fact]
+    public async Task Of_routes_that_take_a_request_equally_well_the_first_id_does()
+    {
+        await using var edges = await StartAsync(
+        [
+            Route("c-long", "\"Path\": \"/c/{n:long}\""), Route("c-int", "\"Path\": \"/c/{n:int}\""),
+            Route("h-y", """ "Path": "/h", "Headers": [ { "Name": "Y", "Values": [ "1" ] } ] """),
+            Route("h-x", """ "Path": "/h", "Headers": [ { "Name": "X", "Values": [ "1" ] } ] """),
+            Route("q-y", """ "Path": "/q", "QueryParameters": [ { "Name": "y", "Values": [ "1" ] } ] """),
+            Route("q-x", """ "Path": "/q", "QueryParameters": [ { "Name": "x", "Mode": "Exists" } ] """),
+            Route("p-b", """ "Path": "/p", "Headers": [ { "Name": "X", "Values": [ "ab" ], "Mode": "HeaderPrefix" } ] """),
+            Route("p-a", """ "Path": "/p", "Headers": [ { "Name": "X", "Values": [ "a" ], "Mode": "HeaderPrefix" } ] """),
+            Route("s-b", "\"Path\": \"/s/{a}-{b}\""), Route("s-a", "\"Path\": \"/s/{a}.{b}\""),
+        ]);
+
+        Assert.Equal("c-int", await edges.RouteOfAsync("/c/5"));
+        Assert.Equal("c-long", await edges.RouteOfAsync("/c/5000000000"));
+        Assert.Equal("h-x", await edges.RouteOfAsync("/h", ("X", "1"), ("Y", "1")));
+        Assert.Equal("h-y", await edges.RouteOfAsync("/h", ("Y", "1")));
+        Assert.Equal("q-x", await edges.RouteOfAsync("/q?x=1&y=1"));
+        Assert.Equal("q-y", await edges.RouteOfAsync("/q?y=1"));
+        Assert.Equal("p-a", await edges.RouteOfAsync("/p", ("X", "abc")));
+        Assert.Equal("s-a", await edges.RouteOfAsync("/s/x.y-z"));
+    }
+
+    private static string Route(string id, string match) => $$"""
+        "{{id}}": { "ClusterId": "up", "Match": { {{match}} }, "Transforms": [ { "RequestHeader": "X-Route", "Set": "{{id}}" } ] }
+        """;
+
+    private static async Task<Choice> StartAsync(IReadOnlyList<string> routes)
+    {
+        var upstream = await Upstream.StartAsync(context => context.Response.WriteAsync(context.Request.Headers["X-Route"].ToString()));
+        return new Choice(upstream, await Edge.StartAsync($$"""
+            "ReverseProxy": {
+              "Routes": { {{string.Join(',', routes)}} },
+              "Clusters": { "up": { "Destinations": { "a": { "Address": "{{upstream.Address}}" } } } } }
+            """));
+    }
+
+    private sealed class Choice(Upstream upstream, Edge edge) : IAsyncDisposable
+    {
+        public async Task<string> RouteOfAsync(string target, params (string Name, string Value)[] fields)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, target);
+            foreach (var (name, value) in fields)
+            {
+                request.Headers.TryAddWithoutValidation(name, value);
+            }
+
+            using var answer = await edge.Client.SendAsync(request);
+            Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+            return await answer.Content.ReadAsStringAsync();
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await edge.DisposeAsync();
+            await upstream.DisposeAsync();
+        }
+    }
+}
