@@ -15,6 +15,7 @@ internal static class ConfigurationChecks
         RouteChecks.Check(draft, faults);
         ReferenceChecks.Check(draft, faults);
         RouteOverlap.Check(draft, faults);
+        PathBypass.Check(draft, faults);
         ProxyChecks.Check(draft, faults); // last: it has a word only where nothing else has
     }
 }
