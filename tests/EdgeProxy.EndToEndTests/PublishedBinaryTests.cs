@@ -40,4 +40,47 @@ public sealed class PublishedBinaryTests
         Assert.Equal(1, exitCode);
         Assert.Contains($"edgeproxy: Failed to bind to address http://{taken.LocalEndpoint}: address already in use.", output);
     }
+
+    [Fact]
+    public async Task Without_a_verb_it_serves_the_folder_config()
+    {
+        using var folder = new Folder();
+        Directory.CreateDirectory(Path.Combine(folder.Path, "config"));
+        folder.Write("config/edgeproxy.json", Served("x"));
+        await using var product = Product.Start(folder.Path, new Dictionary<string, string>());
+
+        await product.LineAsync("Ready:");
+        await product.SignalAsync("TERM");
+
+        Assert.Equal(0, await product.ExitAsync());
+        Assert.True(Directory.Exists(Path.Combine(folder.Path, "config", ".edgeproxy")));
+    }
+
+    [Theory]
+    [InlineData("quotes \" and \\ and {}", 0)]
+    [InlineData("two\nlines", 1)]
+    [InlineData("two\r\nX-Injected: fields", 1)]
+    public async Task A_variable_is_a_value_and_never_becomes_configuration(string value, int expected)
+    {
+        using var folder = new Folder();
+        folder.Write("edgeproxy.json", Served("${VALUE}"));
+        await using var product = Product.Start(
+            folder.Path, new Dictionary<string, string> { ["VALUE"] = value }, "check", "edgeproxy.json");
+
+        var exitCode = await product.ExitAsync();
+
+        Assert.True(exitCode == expected, product.Output);
+        Assert.DoesNotContain("Injected", product.Output, StringComparison.Ordinal);
+    }
+
+    private static string Served(string field) => $$"""
+        {
+          "Edge": { "Listen": [ "http://127.0.0.1:0" ], "Admin": { "Listen": "http://127.0.0.1:0" } },
+          "ReverseProxy": {
+            "Routes": { "all": { "ClusterId": "app", "Match": { "Path": "/{**rest}" },
+                                 "Transforms": [ { "ResponseHeader": "X-Value", "Set": "{{field}}" } ] } },
+            "Clusters": { "app": { "Destinations": { "a": { "Address": "http://127.0.0.1:1/" } } } }
+          }
+        }
+        """;
 }
