@@ -1,8 +1,8 @@
 using EdgeProxy.Configuration;
 using EdgeProxy.Health;
 using EdgeProxy.Metrics;
-using EdgeProxy.Resilience;
 using EdgeProxy.RateLimiting;
+using EdgeProxy.Resilience;
 
 namespace EdgeProxy.Admin;
 

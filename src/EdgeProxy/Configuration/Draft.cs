@@ -90,6 +90,7 @@ internal sealed record RouteDraft(Entry Entry, RouteConfig Config)
             ClusterId = clusters[Config.ClusterId!].Config.ClusterId,
             RateLimits = [.. PolicyNames.Select(name => policies[name.Text].Policy)],
             Cost = Entry.Section.Number("Cost") * Rate.Token,
+            CostHeader = Entry.Section.Text("CostHeader"),
             RequireClient = Entry.Section.Switch("RequireClient"),
             Owner = Entry.Section.Text("Owner"),
         };

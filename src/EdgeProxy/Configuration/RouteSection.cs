@@ -57,6 +57,8 @@ internal static class RouteSection
         new Key("Cost", new NumberShape(1, Rate.LargestCapacity),
             "Tokens that a request takes from each limit. Above a limit's capacity every request is refused.")
         { Default = "1" },
+        new Key("CostHeader", FieldName,
+            "Response field of the upstream with the tokens that the request really cost, from 0; settled afterwards, and removed."),
         new Key("RequireClient", new SwitchShape(), "Answer 401 to clients without a recognised key.") { Default = "false" },
         new Key("Owner", new TextShape(), "Team to ask about this route; shown by the admin API."),
         new Key("Timeout", Timeout, "For the whole request. Absent: no such bound."),

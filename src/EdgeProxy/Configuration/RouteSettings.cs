@@ -19,6 +19,9 @@ internal sealed record RouteSettings
     /// <summary>What a request costs in each limit, in microtokens. One token to 9 000 000 000; default one.</summary>
     public long Cost { get; init; } = Rate.Token;
 
+    /// <summary>Response field in which the upstream says what the request really cost; null: it costs <see cref="Cost"/>.</summary>
+    public string? CostHeader { get; init; }
+
     /// <summary>Refuse anonymous clients with 401. Default false.</summary>
     public bool RequireClient { get; init; }
 

@@ -10,6 +10,9 @@ internal static class BucketScripts
     public static readonly RedisScript Lease = RedisScript.Load("RateLimiting", "bucket", "lease");
     public static readonly RedisScript Look = RedisScript.Load("RateLimiting", "bucket", "look");
 
+    /// <summary>Mode of <see cref="Take"/>: charge what has been spent already.</summary>
+    public const int Spent = 2;
+
     public static RedisKey KeyOf(BucketName name) => "rl:" + name.Digest();
 
     public static void Add(List<RedisValue> arguments, LimitSet limits)

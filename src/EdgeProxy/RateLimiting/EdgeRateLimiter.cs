@@ -7,7 +7,8 @@ namespace EdgeProxy.RateLimiting;
 /// The platform's door with our decision behind it. <see cref="RateLimitingServices"/> makes it the GlobalLimiter; it keeps
 /// no object and no timer for a client, and reads the policies of the request's own route. Never throws.
 /// </summary>
-internal sealed class EdgeRateLimiter(IBucketStore store, RateLimitMetrics metrics) : PartitionedRateLimiter<HttpContext>
+internal sealed class EdgeRateLimiter(IBucketStore store, RateLimitMetrics metrics, CostSettlement settlement)
+    : PartitionedRateLimiter<HttpContext>
 {
     public override RateLimiterStatistics? GetStatistics(HttpContext resource) => null;
 
@@ -46,7 +47,7 @@ internal sealed class EdgeRateLimiter(IBucketStore store, RateLimitMetrics metri
         return LeaseOf(verdict);
     }
 
-    private static RateLimitVerdict Ask(HttpContext context, EdgeContext edge, RouteSettings route)
+    private RateLimitVerdict Ask(HttpContext context, EdgeContext edge, RouteSettings route)
     {
         var verdict = new RateLimitVerdict(route.RateLimits.Length, route.Cost);
         var takes = verdict.Takes;
@@ -66,6 +67,11 @@ internal sealed class EdgeRateLimiter(IBucketStore store, RateLimitMetrics metri
         if (isAnnounced)
         {
             RateLimitFields.Announce(context);
+        }
+
+        if (route.CostHeader is not null)
+        {
+            settlement.Expect(context); // after Announce: what is registered last runs first
         }
 
         return verdict;

@@ -90,7 +90,8 @@ internal sealed class MemoryBucketStore : IBucketStore
         {
             if (refused && !take.IsShadow && take is { Outcome: TakeOutcome.Admitted, HasLevels: true })
             {
-                GiveBack(ref take, verdict.Cost, nodes, now);
+                take.Outcome = TakeOutcome.GivenBack;
+                Charge(ref take, -verdict.Cost, nodes, now);
             }
             else if (!refused && take.IsShadow && take.Outcome == TakeOutcome.NotAsked)
             {
@@ -169,30 +170,41 @@ internal sealed class MemoryBucketStore : IBucketStore
         }
     }
 
-    private void GiveBack(ref BucketTake take, long cost, int nodes, long now)
+    /// <summary>Charges what has been spent already, or below zero gives back. The level may fall to minus the capacity.</summary>
+    public void Charge(ref BucketTake take, long amount, int nodes) => Charge(ref take, amount, nodes, Now());
+
+    private void Charge(ref BucketTake take, long amount, int nodes, long now)
     {
-        take.Outcome = TakeOutcome.GivenBack;
-        var set = take.Limits!;
-        var table = TableOf(take.Name.Hash(_hash).Low);
-        var (high, low) = (take.IsPooled ? BucketName.Overflow(take.Policy) : take.Name).Hash(_hash);
+        var own = take.Name.Hash(_hash);
+        var table = TableOf(own.Low);
+        var (high, low) = take.IsPooled ? BucketName.Overflow(take.Policy).Hash(_hash) : own;
         lock (table.Lock)
         {
             now = table.Tick(now);
             ref var bucket = ref table.Find(high, low, now);
-            if (Unsafe.IsNullRef(ref bucket))
+            if (!Unsafe.IsNullRef(ref bucket))
             {
-                return; // full again, and forgotten
+                Charge(ref bucket, ref take, amount, nodes, now);
             }
-
-            var levels = LevelsAt(bucket, set, nodes, now);
-            for (var i = 0; i < set.Rates.Length; i++)
+            else if (amount > 0) // else full again, and forgotten
             {
-                levels[i] = Math.Min(levels[i] + cost, set.Rates[i].Share(nodes).Capacity);
+                Charge(ref FindOrMake(table, own.High, own.Low, ref take, nodes, now), ref take, amount, nodes, now);
             }
-
-            Write(ref bucket, set, nodes, now, levels);
-            take.Levels = levels;
         }
+    }
+
+    private static void Charge(ref Bucket bucket, ref BucketTake take, long amount, int nodes, long now)
+    {
+        var set = take.Limits!;
+        var levels = LevelsAt(bucket, set, nodes, now);
+        for (var i = 0; i < set.Rates.Length; i++)
+        {
+            var most = set.Rates[i].Share(nodes).Capacity;
+            levels[i] = Math.Clamp(levels[i] - amount, Math.Min(levels[i], -most), most);
+        }
+
+        Write(ref bucket, set, nodes, now, levels);
+        take.Levels = levels;
     }
 
     private ref Bucket FindOrMake(BucketTable table, ulong high, ulong low, ref BucketTake take, int nodes, long now)

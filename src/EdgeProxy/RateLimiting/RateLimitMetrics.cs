@@ -8,12 +8,22 @@ internal sealed class RateLimitMetrics
 {
     private static readonly string[] Sources = ["store", "local", "unlimited"];
 
+    private static readonly string[] Settlements = ["settled", "unchanged", "absent", "invalid", "lost"];
+
     private readonly Counter<long> _decisions;
+    private readonly Counter<long> _settlements;
 
     public RateLimitMetrics(IMeterFactory meters, Revisions revisions)
     {
         _decisions = meters.Create("EdgeProxy").CreateCounter<long>(
             "edgeproxy_ratelimit_decisions_total", description: "Decisions by policy, what was decided, and where.");
+        _settlements = meters.Create("EdgeProxy").CreateCounter<long>(
+            "edgeproxy_ratelimit_settlements_total", description: "Answers on routes with a CostHeader, by what came of their cost.");
+        foreach (var outcome in Enum.GetValues<Settlement>())
+        {
+            Settled(outcome, 0);
+        }
+
         foreach (var policy in revisions.Current.Policies.Values)
         {
             Add(0, policy.Name, "allow", DecisionSource.Store);
@@ -32,6 +42,9 @@ internal sealed class RateLimitMetrics
             }
         }
     }
+
+    public void Settled(Settlement outcome, long count = 1) =>
+        _settlements.Add(count, new KeyValuePair<string, object?>("outcome", Settlements[(int)outcome]));
 
     private static string? DecisionOf(in BucketTake take) => take.Outcome switch
     {

@@ -14,6 +14,10 @@ internal static class RateLimitingServices
         services.AddSingleton<IBucketStore>(provider => provider.GetService<RedisStore>() is { } shared
             ? new RedisBucketStore(shared, provider.GetRequiredService<MemoryBucketStore>())
             : provider.GetRequiredService<MemoryBucketStore>());
+        services.AddSingleton(provider => new CostSettlement(
+            provider.GetRequiredService<MemoryBucketStore>(),
+            provider.GetRequiredService<RateLimitMetrics>(),
+            provider.GetService<RedisStore>()));
         services.AddSingleton<EdgeRateLimiter>();
         services.AddRateLimiter(_ => { });
         services.AddSingleton<IConfigureOptions<RateLimiterOptions>>(provider =>

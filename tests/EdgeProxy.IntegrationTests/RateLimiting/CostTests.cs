@@ -1,4 +1,6 @@
 using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
 using EdgeProxy.IntegrationTests.Peers;
 using Xunit;
 
@@ -7,6 +9,8 @@ namespace EdgeProxy.IntegrationTests.RateLimiting;
 /// <summary>What a request costs, by the configuration and by what its upstream says. In memory and in Redis.</summary>
 public sealed class CostTests
 {
+    private const string Bucket = "/v1/ratelimits/standard/buckets/127.0.0.1";
+
     [Theory, InlineData(false), InlineData(true)]
     public async Task A_request_takes_the_cost_of_its_route(bool isShared)
     {
@@ -32,6 +36,50 @@ public sealed class CostTests
         Assert.False(refused.Headers.Contains("RateLimit"));
         Assert.DoesNotContain("retryAfter", await refused.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         Assert.Equal(0, upstream.Hits);
+    }
+
+    [Theory]
+    [InlineData(false, "7", 5, "settled")]
+    [InlineData(true, "7", 5, "settled")]
+    [InlineData(false, "0", 12, "settled")]
+    [InlineData(true, "0", 12, "settled")]
+    [InlineData(false, "20", -8, "settled")]
+    [InlineData(true, "20", -8, "settled")]
+    [InlineData(true, "9000000000", -12, "settled")]
+    [InlineData(true, "5", 7, "unchanged")]
+    [InlineData(true, null, 7, "absent")]
+    [InlineData(true, "-1", 7, "invalid")]
+    [InlineData(true, "6 6", 7, "invalid")]
+    public async Task The_upstream_says_what_a_request_really_cost(bool isShared, string? said, int left, string outcome)
+    {
+        await using var upstream = await Upstream.StartAsync(context =>
+        {
+            context.Response.Headers["X-Request-Cost"] = said is null ? [] : said.Split(' ');
+            return Task.CompletedTask;
+        });
+        await using var store = await LimitedEdge.StartAsync(
+            isShared, upstream, Hourly(12), "\"Cost\": 5, \"CostHeader\": \"X-Request-Cost\"");
+        using var readings = new Readings(store.Edge);
+
+        await Wait.UntilAsync(async () =>
+        {
+            await store.Edge.Admin.DeleteAsync(Bucket);
+            using var answer = await store.Edge.Client.GetAsync("/");
+            Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+            Assert.False(answer.Headers.Contains("X-Request-Cost"));
+            for (var i = 0; i < 50; i++)
+            {
+                var bucket = await store.Edge.Admin.GetFromJsonAsync<JsonElement>(Bucket);
+                if (Math.Floor(bucket.GetProperty("limits")[0].GetProperty("level").GetDouble()) == left)
+                {
+                    Assert.Equal(Math.Max(0, left), LimitedEdge.LeftOf(answer));
+                    return true;
+                }
+            }
+
+            return false; // the machine was too busy for an answer within 5 ms, and the node decided by itself
+        }, $"{left} tokens are left");
+        Assert.InRange(readings[$"edgeproxy_ratelimit_settlements_total{{outcome={outcome}}}"], 1, double.MaxValue);
     }
 
     private static string Hourly(int capacity) => $$"""

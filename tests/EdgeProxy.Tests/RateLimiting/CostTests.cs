@@ -61,6 +61,54 @@ public sealed class CostTests
         Assert.Equal(TakeOutcome.Refused, verdict.Takes[0].Outcome);
     }
 
+    [Fact]
+    public void What_an_answer_cost_beyond_its_price_may_take_a_bucket_to_minus_its_capacity_and_no_further()
+    {
+        var policy = Limits.Policy(Limits.Of(10, 1, 1));
+        ref var take = ref _store.Ask("acme", policy).Takes[0];
+
+        _store.Charge(ref take, 12 * Rate.Token, nodes: 1);
+        Assert.Equal(-3 * Rate.Token, take.Levels[0]);
+        _store.Charge(ref take, 9_000_000_000 * Rate.Token, nodes: 1);
+        Assert.Equal(-10 * Rate.Token, take.Levels[0]);
+        _time.Micros += 10_999_999;
+        Assert.Equal(1, _store.Ask("acme", policy).RetryAfterMicros);
+        _time.Micros += 1;
+        Assert.True(_store.Ask("acme", policy).Admitted);
+    }
+
+    [Fact]
+    public void What_is_given_back_never_makes_a_bucket_more_than_full()
+    {
+        var policy = Limits.Policy(Limits.Of(10, 1, 1));
+        ref var take = ref _store.Ask(5, "acme", policy).Takes[0];
+
+        _store.Charge(ref take, -4 * Rate.Token, nodes: 1);
+        Assert.Equal(9 * Rate.Token, take.Levels[0]);
+        _store.Charge(ref take, -100 * Rate.Token, nodes: 1);
+        Assert.Equal(10 * Rate.Token, take.Levels[0]);
+    }
+
+    [Theory]
+    [InlineData("0", 0L)]
+    [InlineData("7", 7L)]
+    [InlineData("9000000000", 9_000_000_000)]
+    [InlineData("9000000001", null)]
+    [InlineData("99999999999999999999", null)]
+    [InlineData("-1", null)]
+    [InlineData("+1", null)]
+    [InlineData("1.5", null)]
+    [InlineData(" 1", null)]
+    [InlineData("1,1", null)]
+    [InlineData("\u0661", null)]
+    [InlineData("", null)]
+    public void A_cost_is_a_whole_number_in_digits(string text, long? expected) =>
+        Assert.Equal(expected, CostSettlement.TryRead(text, out var tokens) ? tokens : null);
+
+    [Fact]
+    public void A_cost_said_twice_is_none() =>
+        Assert.False(CostSettlement.TryRead(new Microsoft.Extensions.Primitives.StringValues(["1", "1"]), out _));
+
     [Theory]
     [InlineData("20", 20, false)]
     [InlineData("21", 50, true)]
