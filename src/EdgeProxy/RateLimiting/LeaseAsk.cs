@@ -27,8 +27,8 @@ namespace EdgeProxy.RateLimiting;
 /// <paramref name="Debt"/>, and spent in only one of both.
 /// </param>
 /// <param name="Known">
-/// The node holds a lease on this bucket that has not run out. When the store has lost the bucket, this tells it so: the bucket
-/// begins empty instead of full.
+/// <paramref name="Unspent"/> is from a lease that has not run out. When the store has lost it, this tells it so: what is unspent
+/// takes room again, and a bucket that is not there at all begins empty instead of full.
 /// </param>
 internal readonly record struct LeaseAsk(
     LimitSet Limits,

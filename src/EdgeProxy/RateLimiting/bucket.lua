@@ -2,7 +2,8 @@
 -- State: cmsgpack array: format 2, time, number of limits, tag and level of each, then for each lease:
 --   node, tokens held, when it runs out, number of the question, how much that granted, demand. Format 1 had no leases.
 -- What is held goes on taking room: a bucket refills up to capacity - held. Were it not so, a lease spent late would come on top of
--- what has refilled meanwhile. A lease that has run out counts as spent.
+-- what has refilled meanwhile. A lease that has run out counts as spent. Levels are below 0 while more is held than a bucket made
+-- smaller has room for, or while what was spent afterwards is being paid back.
 
 -- The store's time; another only in tests.
 local function read_clock(given)
@@ -25,7 +26,7 @@ end
 
 local function refill(b, to)
   for i, l in ipairs(b.limits) do
-    local room = math.max(0, l.capacity - b.held)
+    local room = l.capacity - b.held
     b.levels[i] = math.min(room, b.levels[i] + math.floor((to - b.time) * l.gain / l.per))
   end
   b.time = to

@@ -26,20 +26,21 @@ local function answer(status, got, granted, retry)
   return reply
 end
 
--- What this node holds: what is not unspent, returned or never reached it has been spent.
+-- What this node holds: what is not unspent, returned or never reached it has been spent. An answer to a later question than the last
+-- one that is known here says that this one's grant had its time: refusals are not written, and a store may have gone back in time.
 local back, changed = 0, false
 mine = mine and b.leases[mine]
 if mine and seq <= mine.seq then return answer(-1, 0, 0, 0) end
 if mine then
   for i, r in ipairs(b.leases) do if r == mine then table.remove(b.leases, i) break end end
   b.held = b.held - mine.held
-  local lost = ack ~= mine.seq and math.min(mine.grant, mine.held) or 0
+  local lost = ack < mine.seq and math.min(mine.grant, mine.held) or 0
   unspent = math.min(unspent, mine.held - lost)
   back = lost + math.min(returned, mine.held - lost - unspent)
   changed = mine.held > 0
-elseif known then
+elseif known and unspent > 0 then
   -- The store has lost what it knew. What the node holds takes room again; a bucket that is not there at all was not full.
-  changed = b.fresh or unspent > 0
+  changed = true
   for i, l in ipairs(limits) do
     b.levels[i] = b.fresh and 0 or math.min(b.levels[i], l.capacity - b.held - unspent)
   end

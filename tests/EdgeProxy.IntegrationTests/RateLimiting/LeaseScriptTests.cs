@@ -67,6 +67,16 @@ public sealed class LeaseScriptTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_store_that_goes_back_in_time_gives_no_spent_lease_back()
+    {
+        var bucket = new Bucket(100, 1);
+        Assert.Equal(10, (await LeaseAsync(bucket, "a", 0, need: 80, want: 20)).Granted / Rate.Token);
+        await LeaseAsync(bucket, "b", 0, need: 10);
+        await LeaseAsync(bucket, "a", 2.5, want: 1, seq: 2, ack: 1); // nothing to lend: nothing is written
+        Assert.Equal(1, (await LeaseAsync(bucket, "a", 1.5, seq: 3, ack: 2)).Levels[0] / Rate.Token);
+    }
+
+    [Fact]
     public async Task A_question_that_comes_after_a_later_one_does_nothing()
     {
         var bucket = new Bucket(100, 1);
