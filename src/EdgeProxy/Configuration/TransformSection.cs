@@ -19,8 +19,17 @@ internal static class TransformSection
         ],
     };
 
+    /// <summary>What a message can carry: else it would fail when the message is written.</summary>
+    private static readonly TextShape Field = new() { Pattern = "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$", Meaning = "a field name" };
+
+    private static readonly TextShape Value = new()
+    {
+        AnyScalar = true, Pattern = "^[\\t\\u0020-\\u007e\\u0080-\\u00ff]*$", Meaning = "a field value without controls",
+    };
+
     private static readonly (string Name, TextShape Shape)[] SetOrAppend = [("Set", Text), ("Append", Text)];
-    private static readonly (string Name, TextShape Shape)[] SetOrAppendWhen = [.. SetOrAppend, ("When", When)];
+    private static readonly (string Name, TextShape Shape)[] SetOrAppendValue = [("Set", Value), ("Append", Value)];
+    private static readonly (string Name, TextShape Shape)[] SetOrAppendWhen = [.. SetOrAppendValue, ("When", When)];
 
     public static ChoiceShape Shape { get; } = new("transform", CreateChoices());
 
@@ -41,23 +50,23 @@ internal static class TransformSection
         Of("HttpMethodChange", Text, "Method to replace.", ("Set", Text)),
         Of("RequestHeadersCopy", Switch, "Copy the request's fields; true when absent."),
         Of("RequestHeaderOriginalHost", Switch, "Send the client's Host; false when absent."),
-        Of("RequestHeader", Text, "Request field to set or append to.", SetOrAppend),
-        Of("RequestHeaderRouteValue", Text, "Request field to set or append to from a route value.", SetOrAppend),
-        Of("RequestHeaderRemove", Text, "Request field to remove."),
+        Of("RequestHeader", Field, "Request field to set or append to.", SetOrAppendValue),
+        Of("RequestHeaderRouteValue", Field, "Request field to set or append to from a route value.", SetOrAppend),
+        Of("RequestHeaderRemove", Field, "Request field to remove."),
         Of("RequestHeadersAllowed", Text, "Request fields to pass, separated by semicolons; all others are dropped."),
         Of("ResponseHeadersCopy", Switch, "Copy the response's fields; true when absent."),
-        Of("ResponseHeader", Text, "Response field to set or append to.", SetOrAppendWhen),
-        Of("ResponseHeaderRemove", Text, "Response field to remove.", ("When", When)),
+        Of("ResponseHeader", Field, "Response field to set or append to.", SetOrAppendWhen),
+        Of("ResponseHeaderRemove", Field, "Response field to remove.", ("When", When)),
         Of("ResponseHeadersAllowed", Text, "Response fields to pass, separated by semicolons; all others are dropped."),
         Of("ResponseTrailersCopy", Switch, "Copy the response's trailers; true when absent."),
-        Of("ResponseTrailer", Text, "Response trailer to set or append to.", SetOrAppendWhen),
-        Of("ResponseTrailerRemove", Text, "Response trailer to remove.", ("When", When)),
+        Of("ResponseTrailer", Field, "Response trailer to set or append to.", SetOrAppendWhen),
+        Of("ResponseTrailerRemove", Field, "Response trailer to remove.", ("When", When)),
         Of("ResponseTrailersAllowed", Text, "Response trailers to pass, separated by semicolons; all others are dropped."),
         Of("X-Forwarded", Action, "What happens to `X-Forwarded-*`.",
             ("HeaderPrefix", Text), ("For", Action), ("Host", Action), ("Proto", Action), ("Prefix", Action)),
         Of("Forwarded", Text, "Parts of `Forwarded`: for, by, proto, host, separated by commas.",
             ("ForFormat", Format), ("ByFormat", Format), ("Action", Action)),
-        Of("ClientCert", Text, "Field that carries the client's certificate."),
+        Of("ClientCert", Field, "Field that carries the client's certificate."),
     ];
 
     private static ObjectShape Of(string name, TextShape shape, string doc, params (string Name, TextShape Shape)[] others) =>
