@@ -55,10 +55,13 @@ internal static class Listeners
         {
             options.Use(next => new ProtocolChoice(next, options.KestrelServerOptions.Limits, time).OnConnectionAsync);
         }
+        else if (listener.Protocols == ListenerProtocols.Http2)
+        {
+            options.Use(next => connection => ProtocolChoice.OnHttp2Async(connection, next));
+        }
 
         var answers = options.ApplicationServices.GetRequiredService<ServerAnswers>();
-        var isHttp2 = listener.Protocols == ListenerProtocols.Http2;
-        options.Use(next => connection => answers.OnConnectionAsync(connection, next, isHttp2));
+        options.Use(next => connection => answers.OnConnectionAsync(connection, next));
     }
 
     /// <summary>The server's limits stand beyond ours: what lies between is refused by the pipeline, with a route and a body.</summary>

@@ -18,6 +18,13 @@ internal sealed class ProtocolChoice(ConnectionDelegate next, KestrelServerLimit
 {
     private static readonly byte[] Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8.ToArray();
 
+    /// <summary>A listener that speaks HTTP/2 alone needs no choice; its connections say so all the same, to whoever asks them.</summary>
+    public static Task OnHttp2Async(ConnectionContext connection, ConnectionDelegate next)
+    {
+        connection.Features.Set<ITlsApplicationProtocolFeature>(ChosenHttp2.Instance);
+        return next(connection);
+    }
+
     private enum Beginning
     {
         Undecided,

@@ -23,13 +23,12 @@ internal sealed partial class ServerAnswers(
 
     public void Watch(DiagnosticListener server) => server.Subscribe(this, name => name == BadRequest);
 
-    /// <param name="connection">A client's connection; what TLS or the preface has chosen is known.</param>
+    /// <param name="connection">A client's connection; which protocol it speaks is known.</param>
     /// <param name="next">The server.</param>
-    /// <param name="isHttp2">The listener speaks nothing else.</param>
-    public Task OnConnectionAsync(ConnectionContext connection, ConnectionDelegate next, bool isHttp2)
+    public Task OnConnectionAsync(ConnectionContext connection, ConnectionDelegate next)
     {
         var (input, output) = (connection.Transport.Input, connection.Transport.Output);
-        if (isHttp2 || connection.Features.Get<ITlsApplicationProtocolFeature>()?.ApplicationProtocol.Span.SequenceEqual("h2"u8) == true)
+        if (connection.Features.Get<ITlsApplicationProtocolFeature>()?.ApplicationProtocol.Span.SequenceEqual("h2"u8) == true)
         {
             connection.Transport = new Duplex(input, new FrameWatch(output, code => OnEnded(connection, code)));
             return next(connection);

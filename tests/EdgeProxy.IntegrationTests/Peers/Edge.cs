@@ -24,6 +24,9 @@ internal sealed class Edge : IAsyncDisposable
     /// <summary>Configuration folder; write to it to reload.</summary>
     public string Folder { get; }
 
+    /// <summary>One address for each listener, in the order of the configuration.</summary>
+    public IReadOnlyList<string> Addresses => [.. _gateway.Addresses];
+
     /// <summary>Traffic address, such as `http://127.0.0.1:40001`.</summary>
     public string Address { get; }
 
@@ -74,6 +77,9 @@ internal sealed class Edge : IAsyncDisposable
 
     /// <summary>Drains as SIGTERM does. The admin listener answers until the returned task ends.</summary>
     public Task StopAsync(TimeSpan limit) => _gateway.StopAsync(limit);
+
+    /// <summary>Drains as SIGTERM does, for as long as the configuration says.</summary>
+    public Task StopAsync() => _gateway.StopAsync();
 
     public async ValueTask DisposeAsync()
     {
