@@ -7,7 +7,7 @@ namespace EdgeProxy.RateLimiting;
 /// The platform's door with our decision behind it. <see cref="RateLimitingServices"/> makes it the GlobalLimiter; it keeps
 /// no object and no timer for a client, and reads the policies of the request's own route. Never throws.
 /// </summary>
-internal sealed class EdgeRateLimiter(IBucketStore store, RateLimitMetrics metrics, CostSettlement settlement)
+internal sealed class EdgeRateLimiter(IBucketStore store, RateLimitMetrics metrics, CostSettlement settlement, TopClients top)
     : PartitionedRateLimiter<HttpContext>
 {
     public override RateLimiterStatistics? GetStatistics(HttpContext resource) => null;
@@ -29,7 +29,7 @@ internal sealed class EdgeRateLimiter(IBucketStore store, RateLimitMetrics metri
             edge.RateLimits = verdict = Ask(resource, edge, route);
             if (verdict.RefuseWhatCanNeverBe() || store.TryTake(verdict))
             {
-                metrics.Count(verdict);
+                Count(verdict, edge);
             }
         }
 
@@ -38,13 +38,21 @@ internal sealed class EdgeRateLimiter(IBucketStore store, RateLimitMetrics metri
 
     protected override ValueTask<RateLimitLease> AcquireAsyncCore(
         HttpContext context, int permitCount, CancellationToken cancellationToken) =>
-        context.Edge().RateLimits is { IsDecided: false } verdict ? WaitAsync(verdict) : new(AttemptAcquireCore(context, permitCount));
+        context.Edge() is { RateLimits: { IsDecided: false } verdict } edge
+            ? WaitAsync(verdict, edge)
+            : new(AttemptAcquireCore(context, permitCount));
 
-    private async ValueTask<RateLimitLease> WaitAsync(RateLimitVerdict verdict)
+    private async ValueTask<RateLimitLease> WaitAsync(RateLimitVerdict verdict, EdgeContext edge)
     {
         await store.TakeAsync(verdict);
-        metrics.Count(verdict);
+        Count(verdict, edge);
         return LeaseOf(verdict);
+    }
+
+    private void Count(RateLimitVerdict verdict, EdgeContext edge)
+    {
+        metrics.Count(verdict);
+        top.Note(verdict, edge.StartedAt);
     }
 
     private RateLimitVerdict Ask(HttpContext context, EdgeContext edge, RouteSettings route)

@@ -14,6 +14,12 @@ internal static class RateLimitAdmin
     {
         var revisions = edge.GetRequiredService<Revisions>();
         var store = edge.GetRequiredService<IBucketStore>();
+        var top = edge.GetRequiredService<TopClients>();
+        v1.MapGet("/ratelimits/{policy}/top", (string policy) => revisions.Current.Policies.TryGetValue(policy, out var found)
+                ? Results.Json(TopAnswer.Of(found, top))
+                : Results.NotFound())
+            .Produces<TopAnswer>()
+            .WithSummary("Who asked most and who was refused most on this node in the last one to two minutes.");
         v1.MapGet(Bucket, (HttpContext context, string policy, string key) => AnswerAsync(
                 context, Find(context, policy, key, revisions), store.LookAsync))
             .Produces<BucketAnswer>()
@@ -84,6 +90,18 @@ internal sealed record BucketAnswer(string Policy, string Key, bool Unlimited, i
         }
 
         return new BucketAnswer(bucket.Name.Policy.Name, BucketKey.Of(bucket.Name), view is null, view?.Nodes ?? 0, limits);
+    }
+}
+
+/// <summary>Answer of `GET /v1/ratelimits/{policy}/top`.</summary>
+/// <param name="Busiest">Those who asked most, most first; keys held to nothing are not counted.</param>
+/// <param name="Refused">Those who were refused most, most first; in shadow, those who would have been.</param>
+internal sealed record TopAnswer(string Policy, IReadOnlyList<TopKey> Busiest, IReadOnlyList<TopKey> Refused)
+{
+    public static TopAnswer Of(RateLimitPolicy policy, TopClients top)
+    {
+        var (busiest, refused) = top.Of(policy);
+        return new TopAnswer(policy.Name, busiest, refused);
     }
 }
 

@@ -18,6 +18,7 @@ internal static class RateLimitingServices
             provider.GetRequiredService<MemoryBucketStore>(),
             provider.GetRequiredService<RateLimitMetrics>(),
             provider.GetService<RedisStore>()));
+        services.AddSingleton<TopClients>();
         services.AddSingleton<EdgeRateLimiter>();
         services.AddRateLimiter(_ => { });
         services.AddSingleton<IConfigureOptions<RateLimiterOptions>>(provider =>

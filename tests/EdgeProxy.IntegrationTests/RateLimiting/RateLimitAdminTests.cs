@@ -67,6 +67,27 @@ public sealed class RateLimitAdminTests
         }
     }
 
+    [Theory, InlineData(false), InlineData(true)]
+    public async Task Those_who_ask_and_are_refused_most_are_listed(bool isShared)
+    {
+        await using var upstream = await Upstream.StartAsync();
+        await using var limited = await LimitedEdge.StartAsync(isShared, upstream, ByField);
+        for (var i = 0; i < 6; i++)
+        {
+            await limited.AskAsync("loud");
+        }
+
+        await limited.AskAsync("quiet");
+        var top = await limited.Edge.Admin.GetFromJsonAsync<JsonElement>("/v1/ratelimits/standard/top");
+        var busiest = top.GetProperty("busiest").EnumerateArray().ToList();
+        Assert.Equal(["header:loud", "header:quiet"], busiest.Select(key => key.GetProperty("key").GetString()));
+        Assert.Equal(6, busiest[0].GetProperty("count").GetInt64());
+        var refused = Assert.Single(top.GetProperty("refused").EnumerateArray());
+        Assert.Equal("header:loud", refused.GetProperty("key").GetString());
+        using var unknown = await limited.Edge.Admin.GetAsync("/v1/ratelimits/nothing/top");
+        Assert.Equal(HttpStatusCode.NotFound, unknown.StatusCode);
+    }
+
     [Fact]
     public async Task Without_its_store_a_bucket_is_not_guessed_at()
     {

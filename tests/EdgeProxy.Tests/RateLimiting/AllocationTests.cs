@@ -30,7 +30,7 @@ public sealed class AllocationTests
     [Fact]
     public void A_route_without_limits_makes_none()
     {
-        var limiter = new EdgeRateLimiter(new MemoryBucketStore(new ManualTime()), null!, null!);
+        var limiter = new EdgeRateLimiter(new MemoryBucketStore(new ManualTime()), null!, null!, null!);
         var edge = new EdgeContext(null!, "id", 0);
         edge.Match(null!, new RouteSettings { RouteId = "free", ClusterId = "up" });
         var context = new DefaultHttpContext();
