@@ -12,6 +12,7 @@ using EdgeProxy.Tls;
 using EdgeProxy.Yarp;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.Extensions.Hosting;
 
 namespace EdgeProxy;
 
@@ -42,6 +43,9 @@ internal sealed partial class Gateway : IAsyncDisposable
 
     public static Gateway Create(RunOptions options, Revision revision) =>
         Create(options, new StartingPoint(revision, [], FellBack: false));
+
+    /// <summary>Signalled when the edge is to stop: by <see cref="StopAsync()"/>, or by the host when a part of it has crashed.</summary>
+    public CancellationToken Stopping => Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
 
     public static Gateway Create(RunOptions options, StartingPoint start)
     {

@@ -23,7 +23,10 @@ internal static class RunVerb
         return command;
     }
 
-    /// <summary>Serves until a signal ends it. <paramref name="started"/> is called once all listeners are open.</summary>
+    /// <summary>
+    /// Serves until a signal ends it, or a crash of one of its parts, which the host has logged: an edge is whole or not at all.
+    /// <paramref name="started"/> is called once all listeners are open.
+    /// </summary>
     public static async Task<int> RunAsync(RunOptions options, Action<Gateway>? started = null)
     {
         using var store = new LastGoodStore(options.StatePath ?? LastGoodStore.DefaultFolder(options.ConfigPath));
@@ -79,9 +82,12 @@ internal static class RunVerb
         }
 
         started?.Invoke(gateway);
-        await stop.Task;
+        var crash = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var crashed = gateway.Stopping.Register(() => crash.TrySetResult());
+        await Task.WhenAny(stop.Task, crash.Task);
+        var isTold = stop.Task.IsCompleted;
         await gateway.StopAsync();
-        return Verbs.Success;
+        return isTold ? Verbs.Success : Verbs.Failure;
     }
 
     /// <summary>YARP has the last word on a revision; what it refuses is a fault like any other. Null: there is nothing to serve.</summary>

@@ -3,7 +3,8 @@ using Microsoft.Extensions.Hosting;
 namespace EdgeProxy.Tls;
 
 /// <summary>Looks at the certificate files every second.</summary>
-internal sealed class CertificateWorker(CertificateStore certificates, TimeProvider time) : BackgroundService
+internal sealed partial class CertificateWorker(CertificateStore certificates, TimeProvider time, ILogger<CertificateWorker> logger)
+    : BackgroundService
 {
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(1);
 
@@ -12,7 +13,18 @@ internal sealed class CertificateWorker(CertificateStore certificates, TimeProvi
         using var timer = new PeriodicTimer(Period, time);
         while (await timer.WaitForNextTickAsync(stoppingToken))
         {
-            certificates.Refresh();
+            try
+            {
+                certificates.Refresh();
+            }
+            catch (Exception exception)
+            {
+                // A bug must not end the edge, nor the looking: the certificates in use are good for a while yet.
+                LogFailed(logger, exception);
+            }
         }
     }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Looking at the certificates failed; those in use stay")]
+    private static partial void LogFailed(ILogger logger, Exception exception);
 }
