@@ -22,6 +22,9 @@ namespace EdgeProxy;
 /// </summary>
 internal sealed partial class Gateway : IAsyncDisposable
 {
+    /// <summary>How long a request of the admin listener may go on once traffic has ended; a scrape takes less.</summary>
+    private static readonly TimeSpan AdminPatience = TimeSpan.FromSeconds(1);
+
     private readonly WebApplication _traffic;
     private readonly WebApplication _admin;
     private readonly ILogger _logger;
@@ -98,7 +101,8 @@ internal sealed partial class Gateway : IAsyncDisposable
         await Services.GetRequiredService<Drain>().BeginAsync(limit);
         await _traffic.StopAsync(deadline.Token);
         LogStopped(_logger, deadline.IsCancellationRequested ? "cut what was left" : "all requests finished");
-        await _admin.StopAsync(CancellationToken.None);
+        using var patience = new CancellationTokenSource(AdminPatience, Services.GetRequiredService<TimeProvider>());
+        await _admin.StopAsync(patience.Token);
     }
 
     public async ValueTask DisposeAsync()

@@ -1,5 +1,6 @@
 using EdgeProxy.Configuration;
 using EdgeProxy.Errors;
+using Microsoft.AspNetCore.Connections;
 
 namespace EdgeProxy.Admin;
 
@@ -21,6 +22,10 @@ internal sealed partial class AdminMiddleware(RequestDelegate next, Revisions re
         catch (BadHttpRequestException refused) when (!context.Response.HasStarted)
         {
             context.Response.StatusCode = refused.StatusCode;
+        }
+        catch (Exception exception) when (exception is OperationCanceledException or ConnectionResetException or ConnectionAbortedException)
+        {
+            // The client is gone, or was cut off because the process ends: nobody is left to answer.
         }
         catch (Exception exception) when (!context.Response.HasStarted)
         {

@@ -9,6 +9,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Xunit;
 
 namespace EdgeProxy.IntegrationTests.Admin;
@@ -73,6 +74,44 @@ public sealed class AdminListenerTests
         };
         tooLarge.Headers.ExpectContinue = true;
         await AssertProblemAsync(await client.SendAsync(tooLarge), HttpStatusCode.RequestEntityTooLarge, "body_too_large");
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_client_that_goes_or_is_cut_off_is_no_error_of_the_edge(bool goes)
+    {
+        await using var edge = await Edge.StartAsync(AnyRoute);
+        await using var admin = AdminListener.Create(edge.Services, new EdgeOptions { Admin = new() { Listen = "http://127.0.0.1:0" } });
+        var log = new Log();
+        admin.Services.GetRequiredService<ILoggerFactory>().AddProvider(log);
+        var (begun, ended) = (new TaskCompletionSource(), new TaskCompletionSource());
+        admin.MapPost("/v1/body", async (HttpContext context) =>
+        {
+            begun.SetResult();
+            try
+            {
+                await context.Request.Body.CopyToAsync(Stream.Null);
+            }
+            finally
+            {
+                ended.SetResult();
+            }
+        });
+        await admin.StartAsync(TestContext.Current.CancellationToken);
+        using var client = await RawClient.OpenAsync(new Uri(admin.Urls.First()));
+        await client.SendAsync("POST /v1/body HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n1");
+        await begun.Task.WaitAsync(Wait.Patience);
+
+        if (goes)
+        {
+            client.Reset();
+            await ended.Task.WaitAsync(Wait.Patience);
+        }
+
+        await admin.StopAsync(new CancellationToken(canceled: true));
+        await ended.Task.WaitAsync(Wait.Patience);
+        Assert.Empty(log.Entries(LogLevel.Error));
     }
 
     [Theory]

@@ -128,6 +128,23 @@ public sealed class DrainTests
         await stopping.WaitAsync(Wait.Patience);
     }
 
+    [Fact]
+    public async Task A_slow_client_of_the_admin_listener_does_not_hold_the_end_up()
+    {
+        await using var upstream = await Upstream.StartAsync();
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address));
+        using var client = await RawClient.OpenAsync(edge.Admin.BaseAddress!);
+        await client.SendAsync("POST /v1/config/check HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n"
+            + "Expect: 100-continue\r\nContent-Type: application/json\r\n\r\n");
+        await client.ReadUntilAsync("100 Continue\r\n\r\n"); // the check is reading
+        await client.SendAsync("{");
+
+        var started = TimeProvider.System.GetTimestamp();
+        await edge.StopAsync(TimeSpan.Zero);
+        Assert.InRange(TimeProvider.System.GetElapsedTime(started).TotalSeconds, 0, 20); // the host's own patience is 30 s
+        await client.ReadToEndAsync();
+    }
+
     private static async Task RefusedAsync(Edge edge) => await Wait.UntilAsync(async () =>
     {
         try
