@@ -1,4 +1,5 @@
 using System.Globalization;
+using EdgeProxy.Health;
 
 namespace EdgeProxy.Configuration;
 
@@ -10,7 +11,6 @@ internal static class ClusterChecks
     [
         ("ConsecutiveFailuresHealthPolicy.Threshold", 1, int.MaxValue),
         ("TransportFailureRateHealthPolicy.RateLimit", 0, 1),
-        ("FailureRateHealthPolicy.RateLimit", 0, 1),
     ];
 
     public static void Check(Draft draft, FaultList faults)
@@ -22,6 +22,7 @@ internal static class ClusterChecks
             CheckAddress(section.Object("HttpClient").Object("WebProxy").Find("Address") as ScalarNode, faults);
             CheckAffinity(section.Object("SessionAffinity"), faults);
             CheckNumbers(section, faults);
+            CheckFailureRate(section, faults);
             if (cluster.Config.HttpClient?.DangerousAcceptAnyServerCertificate == true
                 && section.Object("HttpClient").Find("DangerousAcceptAnyServerCertificate") is { } trust)
             {
@@ -66,6 +67,17 @@ internal static class ClusterChecks
         if (affinity.Switch("Enabled") && affinity.Node!.Find("AffinityKeyName") is null or { Value: ScalarNode { IsNull: true } })
         {
             faults.Error(FaultCodes.MissingKey, affinity.Node!.Place, affinity.Node.Path, "the key \"AffinityKeyName\" is missing");
+        }
+    }
+
+    private static void CheckFailureRate(Section cluster, FaultList faults)
+    {
+        foreach (var (name, node) in (cluster.Find("Metadata") as ObjectNode)?.Members.Select(m => (m.Name, m.Value)) ?? [])
+        {
+            if (node is ScalarNode { IsFaulty: false } value && FailureRateOptions.Demand(name, value.Text) is { } demand)
+            {
+                faults.Error(FaultCodes.OutOfRange, value, $"{value.Shown} is not {demand}");
+            }
         }
     }
 

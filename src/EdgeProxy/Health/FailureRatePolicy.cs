@@ -18,7 +18,7 @@ internal sealed class FailureRatePolicy(IDestinationHealthUpdater updater, Healt
     private static readonly TimeSpan DefaultReactivation = TimeSpan.FromSeconds(60);
 
     private readonly ConditionalWeakTable<ClusterModel, FailureRateOptions> _options = [];
-    private readonly ConditionalWeakTable<DestinationState, Account> _windows = [];
+    private readonly ConditionalWeakTable<DestinationState, FailureWindow> _windows = [];
 
     public string Name => "FailureRate";
 
@@ -55,15 +55,15 @@ internal sealed class FailureRatePolicy(IDestinationHealthUpdater updater, Healt
         }
     }
 
+    /// <summary>What was counted over another window, or at another address, says nothing: counting begins anew.</summary>
     private FailureWindow WindowOf(DestinationState destination, string address, FailureRateOptions options)
     {
-        if (_windows.TryGetValue(destination, out var known) && known.Address == address)
+        if (!_windows.TryGetValue(destination, out var window) || window.Length != options.Window || window.Address != address)
         {
-            return known.Window;
+            window = new FailureWindow(options.Window, time.TimestampFrequency) { Address = address };
+            _windows.AddOrUpdate(destination, window);
         }
 
-        var window = new FailureWindow((long)(options.Window.TotalSeconds * time.TimestampFrequency / 10));
-        _windows.AddOrUpdate(destination, new Account(address, window));
         return window;
     }
 
@@ -78,7 +78,4 @@ internal sealed class FailureRatePolicy(IDestinationHealthUpdater updater, Healt
             when context.Features.Get<IHttpRequestTimeoutFeature>()?.RequestTimeoutToken.IsCancellationRequested is true => true,
         _ => null,
     };
-
-    /// <summary>What is known of a destination at one address.</summary>
-    private sealed record Account(string Address, FailureWindow Window);
 }

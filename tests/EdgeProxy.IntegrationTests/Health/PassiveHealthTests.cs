@@ -1,5 +1,6 @@
 using System.Net;
 using EdgeProxy.IntegrationTests.Peers;
+using Microsoft.Extensions.Logging;
 using Xunit;
 
 namespace EdgeProxy.IntegrationTests.Health;
@@ -67,14 +68,36 @@ public sealed class PassiveHealthTests
             return Task.CompletedTask;
         });
         await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address, cluster: Passive("00:00:00.500")));
-        for (var i = 0; i < 5; i++)
-        {
-            await edge.Client.GetAsync("/");
-        }
+        var log = Log.Of(edge);
+        await FailAsync(edge, 5);
+        Assert.Contains(log.Entries(LogLevel.Warning), entry => entry.Contains("up/a is Unhealthy by passive check: 5 of 5"));
 
         Volatile.Write(ref sick, false);
         await Wait.UntilAsync(async () => (await edge.Client.GetAsync("/")).StatusCode == HttpStatusCode.OK, "back");
+        Assert.Contains(log.Entries(LogLevel.Information), entry => entry.Contains("up/a is Unknown by passive check: its reactivation"));
         Assert.Equal("healthy", (await ActiveHealthTests.DestinationAsync(edge)).GetProperty("state").GetString());
+
+        Volatile.Write(ref sick, true); // one failure is not the sixth
+        await FailAsync(edge, 1);
+        Assert.Equal("healthy", (await ActiveHealthTests.DestinationAsync(edge)).GetProperty("state").GetString());
+    }
+
+    [Theory]
+    [InlineData("30m", "unknown")]
+    [InlineData("1h", "unhealthy")]
+    public async Task Failures_counted_over_another_window_are_forgotten(string window, string expected)
+    {
+        await using var upstream = await Upstream.StartAsync(context =>
+        {
+            context.Response.StatusCode = 500;
+            return Task.CompletedTask;
+        });
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address, cluster: Passive("01:00:00", "1h")));
+        await FailAsync(edge, 4);
+        await Reload.ApplyAsync(edge, Edge.OneRoute(upstream.Address, "\"Order\": 1", Passive("01:00:00", window)));
+        await FailAsync(edge, 1);
+
+        Assert.Equal(expected, (await ActiveHealthTests.DestinationAsync(edge)).GetProperty("passive").GetString());
     }
 
     [Fact]
@@ -166,8 +189,17 @@ public sealed class PassiveHealthTests
         Assert.Equal(5, upstream.Hits);
     }
 
-    private static string Passive(string reactivation) => $$"""
+    private static async Task FailAsync(Edge edge, int times)
+    {
+        for (var i = 0; i < times; i++)
+        {
+            Assert.Equal(HttpStatusCode.InternalServerError, (await edge.Client.GetAsync("/")).StatusCode);
+        }
+    }
+
+    private static string Passive(string reactivation, string window = "60s") => $$"""
         "HealthCheck": { "Passive": { "Enabled": true, "Policy": "FailureRate", "ReactivationPeriod": "{{reactivation}}" } },
-        "Metadata": { "FailureRateHealthPolicy.RateLimit": "0.5", "FailureRateHealthPolicy.MinimalTotal": "5" }
+        "Metadata": { "FailureRateHealthPolicy.RateLimit": "0.5", "FailureRateHealthPolicy.MinimalTotal": "5",
+                      "FailureRateHealthPolicy.Window": "{{window}}" }
         """;
 }

@@ -11,7 +11,7 @@ public sealed class FailureWindowTests
     [Fact]
     public void What_is_older_than_ten_buckets_no_longer_counts()
     {
-        var window = new FailureWindow(Bucket);
+        var window = new FailureWindow(TimeSpan.FromSeconds(10), Bucket);
         window.Record(1_000, failed: true);
         window.Record(1_950, failed: false);
         Assert.Equal((2, 1), window.Read(1_999));
@@ -22,7 +22,7 @@ public sealed class FailureWindowTests
     [Fact]
     public void A_bucket_begins_anew_when_its_turn_comes_again()
     {
-        var window = new FailureWindow(Bucket);
+        var window = new FailureWindow(TimeSpan.FromSeconds(10), Bucket);
         window.Record(1_000, failed: true);
         window.Record(2_000, failed: false);
         Assert.Equal((1, 0), window.Read(2_000));
@@ -31,7 +31,7 @@ public sealed class FailureWindowTests
     [Fact]
     public void A_cleared_window_has_forgotten_everything()
     {
-        var window = new FailureWindow(Bucket);
+        var window = new FailureWindow(TimeSpan.FromSeconds(10), Bucket);
         window.Record(1_000, failed: true);
         window.Clear();
         Assert.Equal((0, 0), window.Read(1_000));
@@ -39,15 +39,17 @@ public sealed class FailureWindowTests
         Assert.Equal((1, 0), window.Read(1_000));
     }
 
-    [Theory]
-    [InlineData("0.5", 0.5)]
-    [InlineData("1", 1)]
-    [InlineData("0", 0.3)]
-    [InlineData("1.1", 0.3)]
-    [InlineData("half", 0.3)]
-    public void A_rate_that_is_none_counts_as_absent(string text, double rate)
+    [Fact]
+    public void What_a_cluster_says_is_what_counts()
     {
-        var metadata = new Dictionary<string, string> { [FailureRateOptions.RateLimitKey] = text };
-        Assert.Equal(rate, FailureRateOptions.Of(new ClusterConfig { ClusterId = "c", Metadata = metadata }).RateLimit);
+        var metadata = new Dictionary<string, string>
+        {
+            [FailureRateOptions.RateLimitKey] = "0.5",
+            [FailureRateOptions.MinimalTotalKey] = "3",
+            [FailureRateOptions.WindowKey] = "30s",
+        };
+        Assert.Equal(
+            new FailureRateOptions { RateLimit = 0.5, MinimalTotal = 3, Window = TimeSpan.FromSeconds(30) },
+            FailureRateOptions.Of(new ClusterConfig { ClusterId = "c", Metadata = metadata }));
     }
 }
