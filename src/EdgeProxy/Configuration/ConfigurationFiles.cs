@@ -10,6 +10,9 @@ internal sealed record SourceFile(string Name, ReadOnlyMemory<byte> Bytes);
 /// <summary>Which files are the configuration: the one named, or all `*.json` directly in the folder named.</summary>
 internal static class ConfigurationFiles
 {
+    /// <summary>Files of a folder beyond which it is not taken for a configuration.</summary>
+    private const int CountMax = 1000;
+
     /// <summary>Reads the files in the order of their names; what cannot be read is a fault.</summary>
     public static ImmutableArray<SourceFile> Read(string path, FaultList faults)
     {
@@ -19,6 +22,14 @@ internal static class ConfigurationFiles
             if (names.Length == 0)
             {
                 faults.Error(FaultCodes.NoFiles, new Place(path, 1, 1), "$", "the folder has no *.json file");
+            }
+
+            if (names.Length > CountMax)
+            {
+                faults.Error(
+                    FaultCodes.TooManyFiles, new Place(path, 1, 1), "$",
+                    $"the folder has {names.Length} *.json files; {CountMax} are allowed");
+                return [];
             }
 
             return [.. names.Select(name => ReadFile(name, faults)).OfType<SourceFile>()];
@@ -61,10 +72,18 @@ internal static class ConfigurationFiles
         {
             if (File.Exists(name))
             {
-                return new SourceFile(name, File.ReadAllBytes(name));
-            }
+                if (TryReadBytes(name, out var bytes))
+                {
+                    return new SourceFile(name, bytes);
+                }
 
-            faults.Error(FaultCodes.Unreadable, new Place(name, 1, 1), "$", "the file does not exist");
+                faults.Error(
+                    FaultCodes.FileTooLarge, new Place(name, 1, 1), "$", $"the file has more than {DocumentReader.BytesMax} bytes");
+            }
+            else
+            {
+                faults.Error(FaultCodes.Unreadable, new Place(name, 1, 1), "$", "the file does not exist");
+            }
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -72,5 +91,32 @@ internal static class ConfigurationFiles
         }
 
         return null;
+    }
+
+    /// <summary>False: there is more than a document may have. A pipe does not tell its length, and a file may grow meanwhile.</summary>
+    private static bool TryReadBytes(string name, out ReadOnlyMemory<byte> bytes)
+    {
+        bytes = default;
+        using var file = File.OpenRead(name);
+        if (SourceSnapshot.IsTooLarge(file))
+        {
+            return false;
+        }
+
+        using var read = new MemoryStream(file.CanSeek ? (int)file.Length : 0);
+        var buffer = new byte[64 * 1024];
+        int count;
+        while ((count = file.Read(buffer)) > 0)
+        {
+            if (read.Length + count > DocumentReader.BytesMax)
+            {
+                return false;
+            }
+
+            read.Write(buffer, 0, count);
+        }
+
+        bytes = read.GetBuffer().AsMemory(0, (int)read.Length);
+        return true;
     }
 }

@@ -42,12 +42,15 @@ internal sealed record SourceSnapshot(ImmutableArray<FileHash> Files, string Has
         }
     }
 
+    /// <summary>The file says itself that it has more than a document may have: nobody reads it.</summary>
+    public static bool IsTooLarge(FileStream file) => file.CanSeek && file.Length > DocumentReader.BytesMax;
+
     private static string? HashOf(string file)
     {
         try
         {
             using var stream = File.OpenRead(file);
-            return Convert.ToHexStringLower(SHA256.HashData(stream));
+            return IsTooLarge(stream) ? null : Convert.ToHexStringLower(SHA256.HashData(stream));
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

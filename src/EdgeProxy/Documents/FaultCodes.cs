@@ -6,6 +6,7 @@ internal static class FaultCodes
     // Files
     public const string Unreadable = "unreadable";
     public const string NoFiles = "no_files";
+    public const string TooManyFiles = "too_many_files";
     public const string FileTooLarge = "file_too_large";
     public const string EmptyFile = "empty_file";
     public const string InvalidEncoding = "invalid_encoding";
