@@ -44,11 +44,11 @@ internal sealed partial class Gateway : IAsyncDisposable
     /// <summary>Address really bound for the admin listener.</summary>
     public string AdminAddress => AddressesOf(_admin).First();
 
-    public static Gateway Create(RunOptions options, Revision revision) =>
-        Create(options, new StartingPoint(revision, [], FellBack: false));
-
     /// <summary>Signalled when the edge is to stop: by <see cref="StopAsync()"/>, or by the host when a part of it has crashed.</summary>
     public CancellationToken Stopping => Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
+
+    public static Gateway Create(RunOptions options, Revision revision) =>
+        Create(options, new StartingPoint(revision, [], FellBack: false));
 
     public static Gateway Create(RunOptions options, StartingPoint start)
     {
@@ -66,6 +66,7 @@ internal sealed partial class Gateway : IAsyncDisposable
         services.AddEdgeErrors();
         services.AddEdgeRedis(revision.Edge.Store);
         services.AddSingleton<ServerAnswers>();
+        services.AddSingleton<ConnectionBound>();
         services.AddEdgeRateLimiting();
         services.AddEdgeReverseProxy();
         services.AddEdgeRouting();                   // after all that adds routing: its choice of hosts replaces the platform's

@@ -35,6 +35,8 @@ internal static class Listeners
     private static void Configure(ListenOptions options, ListenerOptions listener, int place)
     {
         var time = options.ApplicationServices.GetRequiredService<TimeProvider>();
+        var bound = options.ApplicationServices.GetRequiredService<ConnectionBound>();
+        options.Use(next => connection => bound.OnConnectionAsync(connection, next)); // first: before TLS costs anything
         var isTls = CertificateStore.IsTls(listener);
         if (isTls || listener.Protocols != ListenerProtocols.Http1AndHttp2)
         {

@@ -23,6 +23,8 @@ internal sealed record EdgeOptions
 
     public RequestOptions Requests { get; init; } = new();
 
+    public ConnectionLimits Connections { get; init; } = new();
+
     public ShutdownOptions Shutdown { get; init; } = new();
 }
 
@@ -85,6 +87,13 @@ internal sealed record RequestOptions
 
     /// <summary>Request body. 0 to 2^53; default 30000000. More is 413. Not for gRPC and upgraded connections.</summary>
     public long BodyBytes { get; init; } = 30_000_000;
+}
+
+/// <summary>How many connections traffic may have open.</summary>
+internal sealed record ConnectionLimits
+{
+    /// <summary>Over all listeners. 1 to 10 million; null: by the process's file descriptors. More are closed at once.</summary>
+    public long? Max { get; init; }
 }
 
 internal sealed record ShutdownOptions

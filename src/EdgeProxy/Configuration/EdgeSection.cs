@@ -47,6 +47,11 @@ internal static class EdgeSection
             "Request body, in bytes. More is 413. Not for gRPC and upgraded connections; a route's MaxRequestBodySize overrides it.")
         { Default = "30000000" });
 
+    private static readonly ObjectShape Connections = new(
+        new Key("Max", new NumberShape(1, 10_000_000),
+            "Connections open at once over all listeners, upgraded ones included. More are closed at once. "
+            + "Absent: half of the process's file descriptors, less 256 that it needs otherwise."));
+
     private static readonly ObjectShape Shutdown = new(
         new Key("DrainTimeout", new DurationShape(TimeSpan.Zero, TimeSpan.FromHours(1)),
             "How long requests under way may take to finish after SIGTERM.")
@@ -65,6 +70,7 @@ internal static class EdgeSection
             "Peers whose `X-Forwarded-*` and `X-Request-Id` are believed. None by default."),
         new Key("Errors", Errors, "The shape of error answers."),
         new Key("Requests", Requests, "How large a request may be. Applies at the next start."),
+        new Key("Connections", Connections, "How many connections may be open. Applies at the next start."),
         new Key("Shutdown", Shutdown, "How the edge ends."));
 
     public static EdgeOptions Bind(Section edge)
@@ -88,6 +94,7 @@ internal static class EdgeSection
                 TargetBytes = (int)requests.Number("TargetBytes"),
                 BodyBytes = requests.Number("BodyBytes"),
             },
+            Connections = new ConnectionLimits { Max = edge.Object("Connections").OptionalNumber("Max") },
             Shutdown = new ShutdownOptions { DrainTimeout = edge.Object("Shutdown").Duration("DrainTimeout") },
         };
     }

@@ -5,8 +5,8 @@ using System.Text.Json;
 namespace EdgeProxy.Configuration;
 
 /// <summary>
-/// What applies at the next start only: `Edge.Name`, `Listen`, `Admin`, `Store` and `Requests`. A reload that changes them is
-/// taken with the running values in their place. Certificates are the exception: those of an unchanged listener are taken.
+/// What applies at the next start only: `Edge.Name`, `Listen`, `Admin`, `Store`, `Requests` and `Connections`. A reload that changes
+/// them is taken with the running values in their place. Certificates are the exception: those of an unchanged listener are taken.
 /// </summary>
 internal static class StartOnlySettings
 {
@@ -16,6 +16,7 @@ internal static class StartOnlySettings
     private const string Admin = Prefix + "Admin";
     private const string Store = Prefix + "Store";
     private const string Requests = Prefix + "Requests";
+    private const string Connections = Prefix + "Connections";
 
     /// <summary><paramref name="read"/> with the values of <paramref name="running"/> where only a start can change them.</summary>
     public static Revision Keep(Revision read, EdgeOptions running)
@@ -27,6 +28,7 @@ internal static class StartOnlySettings
         Compare(Admin, wanted.Admin, running.Admin);
         Compare(Store, wanted.Store, running.Store);
         Compare(Requests, wanted.Requests, running.Requests);
+        Compare(Connections, wanted.Connections, running.Connections);
         return read with
         {
             AwaitsRestart = awaiting.ToImmutable(),
@@ -37,6 +39,7 @@ internal static class StartOnlySettings
                 Admin = running.Admin,
                 Store = running.Store,
                 Requests = running.Requests,
+                Connections = running.Connections,
             },
         };
 
@@ -52,7 +55,7 @@ internal static class StartOnlySettings
 
     /// <summary>Where each of the settings stands, as far as the document has it.</summary>
     public static FrozenDictionary<string, Place> PlacesIn(Section edge) =>
-        new[] { Name, Listen, Admin, Store, Requests }
+        new[] { Name, Listen, Admin, Store, Requests, Connections }
             .Select(setting => (Setting: setting, Member: edge.Node?.Find(setting[Prefix.Length..])))
             .Where(found => found.Member is not null)
             .ToFrozenDictionary(found => found.Setting, found => found.Member!.Place);

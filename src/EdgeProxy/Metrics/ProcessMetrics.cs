@@ -38,9 +38,15 @@ internal sealed class ProcessMetrics
         return () => build;
     }
 
-    private static double MaxOpenFiles()
+    /// <summary>File descriptors that the process may have open; infinity when nobody says.</summary>
+    public static double MaxOpenFiles()
     {
         const string Name = "Max open files";
+        if (!OperatingSystem.IsLinux())
+        {
+            return double.PositiveInfinity;
+        }
+
         var line = File.ReadLines("/proc/self/limits").FirstOrDefault(line => line.StartsWith(Name, StringComparison.Ordinal)) ?? Name;
         var soft = line[Name.Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries).FirstOrDefault();
         return double.TryParse(soft, CultureInfo.InvariantCulture, out var limit) ? limit : double.PositiveInfinity;
