@@ -45,6 +45,48 @@ internal sealed class ServerProcess : IAsyncDisposable
 
         """);
 
+    /// <summary>nginx as a proxy before <paramref name="target"/>, on connections that it keeps; it counts their requests.</summary>
+    public static Task<ServerProcess> NginxBeforeAsync(Uri target) => StartAsync(
+        "nginx", folder => ["-p", folder, "-c", "server.conf", "-e", "error.log"], $$"""
+        daemon off; master_process off; pid nginx.pid;
+        events { worker_connections 512; }
+        http {
+          access_log off; client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;
+          client_max_body_size 0;
+          map $http_upgrade $connection_toward { default upgrade; '' ''; }
+          upstream next { server {{target.Authority}}; keepalive 8; }
+          server {
+            listen 127.0.0.1:PORT;
+            location / {
+              proxy_pass http://next; proxy_http_version 1.1; proxy_buffering off; proxy_request_buffering off;
+              proxy_set_header Host $host; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_toward;
+              add_header X-On-Connection $connection_requests always;
+            }
+          }
+        }
+        """);
+
+    /// <summary>haproxy as a proxy before <paramref name="target"/>; it tells a connection's first request from the others.</summary>
+    public static Task<ServerProcess> HaproxyBeforeAsync(Uri target) => StartAsync(
+        "haproxy", folder => ["-db", "-f", Path.Combine(folder, "server.conf")], $$"""
+        defaults
+          mode http
+          timeout client 60s
+          timeout server 60s
+          timeout connect 5s
+          timeout tunnel 60s
+          http-reuse always
+        frontend all
+          bind 127.0.0.1:PORT
+          http-request set-var(txn.first) http_first_req
+          http-response set-header X-On-Connection 1 if { var(txn.first) -m bool }
+          http-response set-header X-On-Connection 2 unless { var(txn.first) -m bool }
+          default_backend next
+        backend next
+          server next {{target.Authority}}
+
+        """);
+
     /// <summary>The process hangs: it takes connections and answers nothing.</summary>
     public void Stop() => Signal("STOP");
 
