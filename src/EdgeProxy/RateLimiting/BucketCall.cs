@@ -23,7 +23,11 @@ internal sealed class BucketCall
     {
         _cost = cost;
         _store = store;
-        _order = [.. Enumerable.Range(0, takes.Length).Where(i => takes[i].Limits is not null).OrderBy(i => takes[i].IsShadow)];
+        _order =
+        [
+            .. Enumerable.Range(0, takes.Length)
+                .Where(i => takes[i] is { Limits: not null, Outcome: TakeOutcome.NotAsked }).OrderBy(i => takes[i].IsShadow),
+        ];
         _keys = Array.ConvertAll(_order, i => BucketScripts.KeyOf(takes[i].Name));
         _sets = Array.ConvertAll(_order, i => takes[i].Limits!);
         _isShadow = Array.ConvertAll(_order, i => takes[i].IsShadow);

@@ -27,6 +27,7 @@ internal sealed class LimitSet
         Rates = [.. limits.Select(Rate.Of)];
         SmallestCapacity = Rates.Length == 0 ? long.MaxValue : Rates.Min(rate => rate.Capacity);
         Tags = TagsOf(limits);
+        Print = Rates.Aggregate(Tags.GetHashCode(), HashCode.Combine);
         _fields = [.. limits.Select(limit => new LimitField(limit))];
         PolicyField = string.Join(',', _fields.Select(field => field.Policy));
     }
@@ -43,6 +44,9 @@ internal sealed class LimitSet
     /// adds, removes or reorders keep their own tokens. Zero: no limit.
     /// </summary>
     public ulong Tags { get; }
+
+    /// <summary>Tells sets of limits apart within this process: levels and leases are known under the limits they were told for.</summary>
+    public int Print { get; }
 
     /// <summary>Value of `RateLimit-Policy`, such as `"sec";q=20;w=2`.</summary>
     public string PolicyField { get; }

@@ -7,7 +7,7 @@ namespace EdgeProxy.RateLimiting;
 /// Buckets in this process's memory: exact for one node, and what a node falls back on while the shared store is out of reach.
 /// About 100 bytes a client that is not at its full burst; nothing for the others.
 /// </summary>
-internal sealed class MemoryBucketStore : IBucketStore
+internal sealed partial class MemoryBucketStore : IBucketStore
 {
     /// <summary>Most buckets kept at a time; above it new clients share one, until old buckets have filled up.</summary>
     public const int DefaultMost = 1 << 20;
@@ -88,7 +88,7 @@ internal sealed class MemoryBucketStore : IBucketStore
 
         foreach (ref var take in takes)
         {
-            if (refused && !take.IsShadow && take is { Outcome: TakeOutcome.Admitted, HasLevels: true })
+            if (refused && take is { IsShadow: false, Outcome: TakeOutcome.Admitted, HasLevels: true } && take.Source == source)
             {
                 take.Outcome = TakeOutcome.GivenBack;
                 Charge(ref take, -verdict.Cost, nodes, now);
@@ -100,33 +100,6 @@ internal sealed class MemoryBucketStore : IBucketStore
         }
 
         verdict.Decide();
-    }
-
-    /// <summary>Notes what the shared store said is left, so that an outage goes on from there: this node's share of it.</summary>
-    public void Learn(in BucketTake take, int nodes)
-    {
-        var (high, low) = take.Name.Hash(_hash);
-        var table = TableOf(low);
-        lock (table.Lock)
-        {
-            var now = table.Tick(Now());
-            ref var bucket = ref table.Find(high, low, now);
-            if (Unsafe.IsNullRef(ref bucket))
-            {
-                bucket = ref table.Add(high, low, now);
-            }
-
-            if (!Unsafe.IsNullRef(ref bucket))
-            {
-                var levels = take.Levels;
-                for (var i = 0; i < take.Limits!.Rates.Length; i++)
-                {
-                    levels[i] /= nodes;
-                }
-
-                Write(ref bucket, take.Limits, nodes, now, levels);
-            }
-        }
     }
 
     private bool Take(ref BucketTake take, long cost, int nodes, DecisionSource source, long now)
@@ -289,10 +262,13 @@ internal sealed class MemoryBucketStore : IBucketStore
 
     private BucketTable TableOf(ulong low) => _tables[(int)(low % (uint)_tables.Length)];
 
-    private long Now()
+    private long Now() => Micros(_time);
+
+    /// <summary>A monotonic clock in microseconds.</summary>
+    public static long Micros(TimeProvider time)
     {
-        var frequency = _time.TimestampFrequency;
-        var timestamp = _time.GetTimestamp();
+        var frequency = time.TimestampFrequency;
+        var timestamp = time.GetTimestamp();
         return frequency >= 1_000_000 ? timestamp / (frequency / 1_000_000) : timestamp * (1_000_000 / frequency);
     }
 }

@@ -6,7 +6,7 @@ namespace EdgeProxy.RateLimiting;
 /// <summary>Counts decisions. Labels are policies of the configuration and closed sets; never a client.</summary>
 internal sealed class RateLimitMetrics
 {
-    private static readonly string[] Sources = ["store", "local", "unlimited"];
+    private static readonly string[] Sources = ["store", "local", "unlimited", "lease", "deny_cache"];
 
     private static readonly string[] Settlements = ["settled", "unchanged", "absent", "invalid", "lost"];
 

@@ -53,7 +53,7 @@ internal static class RateLimitSection
             "Fields that tell the client: `RateLimit` ones (`Draft`), `X-RateLimit-*` (`Legacy`), both or none.")
         { Default = nameof(RateLimitHeaders.Draft) },
         new Key("Decide", TextShape.OneOf<DecisionMode>(),
-            "`Strict`: one round trip to the store each. `Leased`: near zero; for now it is decided as `Strict`.")
+            "`Strict`: one round trip to the store each. `Leased`: near zero, from tokens lent to this node.")
         { Default = nameof(DecisionMode.Leased) },
         new Key("OnStoreOutage", TextShape.OneOf<StoreOutagePolicy>(),
             "While the store cannot be asked: this node's share (`Local`), all (`Open`) or nothing (`Closed`).")

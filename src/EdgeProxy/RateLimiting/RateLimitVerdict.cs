@@ -148,6 +148,9 @@ internal struct BucketTake
 
     public Levels Levels;
 
+    /// <summary>Of which generation of a lease it was taken; see <see cref="LeaseSlot.Word"/>.</summary>
+    public long Generation { get; set; }
+
     public readonly bool IsShadow => Policy.Mode == RateLimitMode.Shadow;
 }
 
@@ -172,4 +175,6 @@ internal enum DecisionSource
     Store,
     Local,
     Unlimited,
+    Lease,
+    DenyCache,
 }

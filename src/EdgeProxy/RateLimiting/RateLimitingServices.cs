@@ -11,9 +11,15 @@ internal static class RateLimitingServices
         services.AddMetrics();
         services.AddSingleton<RateLimitMetrics>();
         services.AddSingleton(provider => new MemoryBucketStore(provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton<IBucketStore>(provider => provider.GetService<RedisStore>() is { } shared
-            ? new RedisBucketStore(shared, provider.GetRequiredService<MemoryBucketStore>())
-            : provider.GetRequiredService<MemoryBucketStore>());
+        if (services.Any(service => service.ServiceType == typeof(RedisStore)))
+        {
+            services.AddLeases();
+        }
+        else
+        {
+            services.AddSingleton<IBucketStore>(provider => provider.GetRequiredService<MemoryBucketStore>());
+        }
+
         services.AddSingleton(provider => new CostSettlement(
             provider.GetRequiredService<MemoryBucketStore>(),
             provider.GetRequiredService<RateLimitMetrics>(),
@@ -31,5 +37,21 @@ internal static class RateLimitingServices
                     return ValueTask.CompletedTask;
                 };
             }));
+    }
+
+    /// <summary>The worker comes after the one that connects to the store, so that it stops before it and can give back.</summary>
+    private static void AddLeases(this IServiceCollection services)
+    {
+        services.AddSingleton<ILeaseStore>(provider =>
+            new RedisLeaseStore(provider.GetRequiredService<RedisStore>(), LeaseOptions.Default));
+        services.AddSingleton(provider => new LeasedBucketStore(
+            new LeaseNode(LeaseOptions.Default),
+            provider.GetRequiredService<ILeaseStore>(),
+            provider.GetRequiredService<RedisStore>(),
+            new RedisBucketStore(provider.GetRequiredService<RedisStore>(), provider.GetRequiredService<MemoryBucketStore>()),
+            provider.GetRequiredService<MemoryBucketStore>(),
+            provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<IBucketStore>(provider => provider.GetRequiredService<LeasedBucketStore>());
+        services.AddHostedService<LeaseWorker>();
     }
 }

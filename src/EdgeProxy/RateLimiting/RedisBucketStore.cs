@@ -60,36 +60,12 @@ internal sealed class RedisBucketStore(RedisStore store, MemoryBucketStore local
     {
         foreach (ref var take in verdict.Takes)
         {
-            if (take.HasLevels && take.Policy.OnStoreOutage == StoreOutagePolicy.Local)
+            if (take is { HasLevels: true, Source: DecisionSource.Store } && take.Policy.OnStoreOutage == StoreOutagePolicy.Local)
             {
                 local.Learn(take, store.Nodes);
             }
         }
     }
 
-    private void Degrade(RateLimitVerdict verdict)
-    {
-        var isClosed = false;
-        foreach (ref var take in verdict.Takes)
-        {
-            if (take.Limits is null || take.Policy.OnStoreOutage == StoreOutagePolicy.Local)
-            {
-                continue;
-            }
-
-            take.Source = DecisionSource.Local;
-            var refuses = take.Policy.OnStoreOutage == StoreOutagePolicy.Closed;
-            take.Outcome = refuses ? TakeOutcome.Unavailable : TakeOutcome.Admitted;
-            isClosed |= refuses && !take.IsShadow;
-        }
-
-        if (isClosed)
-        {
-            verdict.Decide();
-        }
-        else
-        {
-            local.Take(verdict, store.Nodes, DecisionSource.Local);
-        }
-    }
+    private void Degrade(RateLimitVerdict verdict) => StoreOutage.Decide(verdict, local, store.Nodes);
 }

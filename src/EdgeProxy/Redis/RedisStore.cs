@@ -3,7 +3,7 @@ using StackExchange.Redis;
 namespace EdgeProxy.Redis;
 
 /// <summary>The shared store as features see it: up or not, and answering within the deadline or not at all.</summary>
-internal sealed class RedisStore(TimeProvider time, StoreBreaker breaker, CallDeadlines deadlines, RedisMetrics metrics)
+internal sealed class RedisStore(TimeProvider time, StoreBreaker breaker, CallDeadlines deadlines, RedisMetrics metrics) : IStoreLink
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
@@ -27,6 +27,8 @@ internal sealed class RedisStore(TimeProvider time, StoreBreaker breaker, CallDe
     public IDatabase Database => _connection!.GetDatabase();
 
     public bool ShareSlot(RedisKey[] keys) => !IsCluster || Array.TrueForAll(keys, SameSlotAs(keys[0]));
+
+    public void Watch(StoreCall call) => deadlines.Watch(call);
 
     /// <summary>Waits for work on the store, but not for longer than <see cref="CallDeadlines.Longest"/>. Never throws.</summary>
     /// <param name="start">Begins the work; what it throws is a miss.</param>

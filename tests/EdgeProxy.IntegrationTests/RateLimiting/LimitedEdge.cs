@@ -20,13 +20,16 @@ internal sealed class LimitedEdge : IAsyncDisposable
 
     /// <param name="isShared">Buckets are in Redis.</param>
     /// <param name="upstream">Answers what is admitted.</param>
-    /// <param name="policy">The policy's object.</param>
+    /// <param name="policy">
+    /// The policy's object. Strict unless it says otherwise: an answer of the store that comes too late would be charged twice.
+    /// </param>
     /// <param name="route">More keys of the route.</param>
     /// <param name="sections">More sections of the configuration, each with a comma behind it.</param>
     public static async Task<LimitedEdge> StartAsync(
         bool isShared, Upstream upstream, string policy, string route = "", string sections = "")
     {
         var redis = isShared ? await RedisServer.StartAsync() : null;
+        policy = policy.Contains("\"Decide\"", StringComparison.Ordinal) ? policy : "{ \"Decide\": \"Strict\"," + policy.Trim()[1..];
         var edge = await Edge.StartAsync(
             $$"""{{sections}} "RateLimits": { "standard": {{policy}} }, """
             + Edge.OneRoute(upstream.Address, "\"RateLimiterPolicy\": \"standard\"" + (route.Length > 0 ? "," : "") + route),

@@ -138,6 +138,7 @@ public sealed class SharedLimitsTests
 
     private static string Hourly(int capacity) => $$"""
         "RateLimits": { "standard": {
+          "Decide": "Strict",
           "Per": "Client", "Limits": [ { "Name": "burst", "Capacity": {{capacity}}, "Refill": 1, "Every": "1h" } ] } },
         """;
 

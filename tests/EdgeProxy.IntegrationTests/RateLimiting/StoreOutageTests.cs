@@ -23,9 +23,10 @@ public sealed class StoreOutageTests(ITestOutputHelper output)
     private const double Deadline = 5;
     private const double Quantum = 4;
 
+    /// <summary>Strict, so that every request asks and is a sample.</summary>
     private const string Policy = """
         "RateLimits": { "standard": {
-          "Per": "Global", "Limits": [ { "Name": "sec", "Capacity": 20, "Refill": 50, "Every": "1s" } ] } },
+          "Decide": "Strict", "Per": "Global", "Limits": [ { "Name": "sec", "Capacity": 20, "Refill": 50, "Every": "1s" } ] } },
         """;
 
     [Fact]

@@ -1,0 +1,50 @@
+namespace EdgeProxy.RateLimiting;
+
+/// <summary>
+/// What a bucket needs while this node holds a lease on it, asks for one, owes the store, or lets requests wait: nothing that a client
+/// who is only refused or rarely seen has. Used under the lock of its stripe.
+/// </summary>
+internal sealed class LeaseHolder(LeaseTable table, int slot, BucketName name, LimitSet limits)
+{
+    public LeaseTable Table { get; } = table;
+
+    public int Slot { get; } = slot;
+
+    public BucketName Name { get; } = name;
+
+    public LimitSet Limits { get; set; } = limits;
+
+    /// <summary>The store is being asked; <see cref="Ask"/> is what.</summary>
+    public bool IsAsked { get; set; }
+
+    public LeaseAsk Ask { get; set; }
+
+    public long SentAt { get; set; }
+
+    /// <summary>The last question whose answer was used.</summary>
+    public long Ack { get; set; }
+
+    /// <summary>From when on the store has no record of this node's lease any more.</summary>
+    public long RecordUntil { get; set; }
+
+    /// <summary>Tokens of a lease under limits that hold no longer; the store is given them back.</summary>
+    public long Returning { get; set; }
+
+    /// <summary>Admitted without the store and beyond the lease, in microtokens.</summary>
+    public long Debt { get; set; }
+
+    /// <summary>How much of <see cref="Debt"/> the question tells.</summary>
+    public long DebtTold { get; set; }
+
+    /// <summary>Nodes that hold tokens of this bucket, as last told; this one included.</summary>
+    public int Nodes { get; set; } = 1;
+
+    /// <summary>Requests that wait, in the order they came.</summary>
+    public Queue<LeaseWaiter> Waiters { get; } = new(1);
+
+    /// <summary>How many of them the question is about.</summary>
+    public int Asked { get; set; }
+
+    /// <summary>Nothing is lost when it is dropped.</summary>
+    public bool IsDone(long now) => !IsAsked && Waiters.Count == 0 && Debt == 0 && now >= RecordUntil;
+}

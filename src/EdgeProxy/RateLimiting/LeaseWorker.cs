@@ -1,0 +1,34 @@
+using Microsoft.Extensions.Hosting;
+
+namespace EdgeProxy.RateLimiting;
+
+/// <summary>One timer for all leases: what nobody spends goes back, while running and at the end.</summary>
+internal sealed class LeaseWorker(LeasedBucketStore leases, TimeProvider time) : BackgroundService
+{
+    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>How long the return of all leases may take at the end; what does not get through runs out.</summary>
+    private static readonly TimeSpan LongestReturn = TimeSpan.FromMilliseconds(500);
+
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        await Task.WhenAny(leases.ReturnAllAsync(), Task.Delay(LongestReturn, time, CancellationToken.None));
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(Tick, time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(stoppingToken))
+            {
+                leases.Sweep();
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // Stopping: StopAsync returns what is left.
+        }
+    }
+}

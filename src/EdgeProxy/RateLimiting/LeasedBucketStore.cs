@@ -1,0 +1,284 @@
+using EdgeProxy.Redis;
+
+namespace EdgeProxy.RateLimiting;
+
+/// <summary>
+/// Buckets in a shared store, decided from leases wherever their policy allows it: without waiting while a lease lasts or while the
+/// store is known to have nothing; else the request waits for one answer, which often brings a lease. What a route's policies do not
+/// decide that way, <paramref name="strict"/> does in one call.
+/// </summary>
+/// <param name="goOn">Lets a request that has waited go on; on the thread pool unless given.</param>
+internal sealed class LeasedBucketStore(
+    LeaseNode node,
+    ILeaseStore store,
+    IStoreLink link,
+    IBucketStore strict,
+    MemoryBucketStore local,
+    TimeProvider time,
+    Action<LeaseWaiter>? goOn = null) : IBucketStore
+{
+    private readonly Action<LeaseWaiter> _goOn = goOn
+        ?? (static waiter => ThreadPool.UnsafeQueueUserWorkItem(waiter, preferLocal: false));
+
+    private bool _isStopping;
+
+    public bool TryTake(RateLimitVerdict verdict)
+    {
+        var now = Now();
+        var undecided = TakeLeased(verdict, now);
+        if (undecided > 0 && link.IsUp)
+        {
+            return false;
+        }
+
+        if (undecided > 0)
+        {
+            Degrade(verdict, now);
+        }
+        else
+        {
+            verdict.Decide();
+        }
+
+        return true;
+    }
+
+    public async ValueTask TakeAsync(RateLimitVerdict verdict)
+    {
+        var only = OnlyUndecided(verdict);
+        if (only >= 0 && Join(verdict.Takes[only], verdict.Cost) is { } waiter)
+        {
+            var answer = await waiter.Answer;
+            Apply(verdict, only, waiter, answer);
+            return;
+        }
+
+        var now = Now();
+        await strict.TakeAsync(verdict);
+        Learn(verdict, now);
+        if (!verdict.Admitted)
+        {
+            GiveBack(verdict);
+        }
+    }
+
+    public ValueTask<BucketView?> LookAsync(BucketName name, LimitSet limits) => strict.LookAsync(name, limits);
+
+    public ValueTask<BucketView?> FillAsync(BucketName name, LimitSet limits) => strict.FillAsync(name, limits);
+
+    /// <summary>Gives back leases that nobody spends from, and tells debts. Called now and then.</summary>
+    public void Sweep()
+    {
+        if (link.IsUp && node.Sweep(Now()) is { } due)
+        {
+            due.ForEach(Run);
+        }
+    }
+
+    /// <summary>Gives back all that is held: the process ends.</summary>
+    public Task ReturnAllAsync()
+    {
+        _isStopping = true;
+        return link.IsUp && node.Sweep(Now(), all: true) is { } due ? Task.WhenAll(due.Select(RunAsync)) : Task.CompletedTask;
+    }
+
+    /// <summary>Decides what the node can decide by itself. Returns how many policies are left undecided.</summary>
+    private int TakeLeased(RateLimitVerdict verdict, long now)
+    {
+        var undecided = 0;
+        var takes = verdict.Takes;
+        for (var i = 0; i < takes.Length; i++)
+        {
+            ref var take = ref takes[i];
+            if (!take.IsShadow && !TakeLeased(ref take, verdict.Cost, now, ref undecided))
+            {
+                GiveBack(verdict);
+                return 0;
+            }
+        }
+
+        // Policies in shadow are asked only once all others admit; the store does so by itself.
+        for (var i = 0; i < takes.Length && undecided == 0; i++)
+        {
+            if (takes[i].IsShadow)
+            {
+                TakeLeased(ref takes[i], verdict.Cost, now, ref undecided);
+            }
+        }
+
+        return undecided;
+    }
+
+    /// <summary>False: refused.</summary>
+    private bool TakeLeased(ref BucketTake take, long cost, long now, ref int undecided)
+    {
+        if (take.Limits is null)
+        {
+            (take.Source, take.Outcome) = (DecisionSource.Unlimited, TakeOutcome.Admitted);
+            return true;
+        }
+
+        if (take.Policy.Decide == DecisionMode.Strict)
+        {
+            undecided++;
+            return true;
+        }
+
+        var answer = node.TryTake(ref take, cost, now, out var isDue);
+        if (isDue && link.IsUp)
+        {
+            Renew(take, now);
+        }
+
+        undecided += answer == LeaseAnswer.Unknown ? 1 : 0;
+        return answer != LeaseAnswer.Refused;
+    }
+
+    private void Renew(in BucketTake take, long now)
+    {
+        if (!_isStopping && node.Renew(take, now) is { } holder)
+        {
+            Run(holder);
+        }
+    }
+
+    private LeaseWaiter? Join(in BucketTake take, long cost)
+    {
+        if (take.Policy.Decide == DecisionMode.Strict || _isStopping)
+        {
+            return null;
+        }
+
+        var now = Now();
+        var waiter = node.Join(take, new LeaseWaiter(cost, time.GetTimestamp()), now, out var toAsk);
+        if (waiter is { IsSettled: false })
+        {
+            link.Watch(waiter);
+        }
+
+        if (toAsk is not null)
+        {
+            Run(toAsk);
+        }
+
+        return waiter;
+    }
+
+    private void Apply(RateLimitVerdict verdict, int index, LeaseWaiter waiter, LeaseAnswer answer)
+    {
+        ref var take = ref verdict.Takes[index];
+        if (answer == LeaseAnswer.Unknown)
+        {
+            Degrade(verdict, Now());
+            return;
+        }
+
+        (take.Source, take.Levels, take.HasLevels) = (waiter.Source, waiter.Levels, true);
+        take.Outcome = answer == LeaseAnswer.Admitted ? TakeOutcome.Admitted : TakeOutcome.Refused;
+        if (take is { Outcome: TakeOutcome.Refused, IsShadow: false })
+        {
+            GiveBack(verdict);
+        }
+
+        verdict.Decide();
+    }
+
+    /// <summary>Gives back what was taken from leases, since another policy refused.</summary>
+    private void GiveBack(RateLimitVerdict verdict)
+    {
+        foreach (ref var take in verdict.Takes)
+        {
+            if (take is { IsShadow: false, Outcome: TakeOutcome.Admitted, Source: DecisionSource.Lease })
+            {
+                node.GiveBack(ref take, verdict.Cost);
+            }
+        }
+    }
+
+    /// <summary>
+    /// The store cannot be asked. A bucket goes on from this node's share of what the store said last; what is admitted so is owed.
+    /// </summary>
+    private void Degrade(RateLimitVerdict verdict, long now)
+    {
+        foreach (ref var take in verdict.Takes)
+        {
+            if (IsOwed(take) && take.Outcome == TakeOutcome.NotAsked && node.Recall(ref take, now))
+            {
+                local.Learn(take, link.Nodes);
+            }
+        }
+
+        StoreOutage.Decide(verdict, local, link.Nodes);
+        foreach (ref var take in verdict.Takes)
+        {
+            if (IsOwed(take) && take is { Outcome: TakeOutcome.Admitted, Source: DecisionSource.Local })
+            {
+                node.Owe(take, verdict.Cost, now);
+            }
+        }
+
+        if (!verdict.Admitted)
+        {
+            GiveBack(verdict);
+        }
+    }
+
+    private static bool IsOwed(in BucketTake take) =>
+        take is { Limits: not null, Policy: { Decide: DecisionMode.Leased, OnStoreOutage: StoreOutagePolicy.Local } };
+
+    /// <summary>What the store said of single requests is remembered; a lease is asked for where there are many.</summary>
+    private void Learn(RateLimitVerdict verdict, long askedAt)
+    {
+        foreach (ref var take in verdict.Takes)
+        {
+            if (take is { HasLevels: true, Source: DecisionSource.Store, Policy.Decide: DecisionMode.Leased })
+            {
+                node.Learn(take, askedAt);
+                Renew(take, askedAt);
+            }
+        }
+    }
+
+    private static int OnlyUndecided(RateLimitVerdict verdict)
+    {
+        var only = -1;
+        var takes = verdict.Takes;
+        for (var i = 0; i < takes.Length; i++)
+        {
+            if (takes[i].Outcome == TakeOutcome.NotAsked)
+            {
+                if (only >= 0)
+                {
+                    return -1;
+                }
+
+                only = i;
+            }
+        }
+
+        return only;
+    }
+
+    private void Run(LeaseHolder holder) => _ = RunAsync(holder);
+
+    /// <summary>Asks until nobody waits at the holder any more. Never throws.</summary>
+    private async Task RunAsync(LeaseHolder holder)
+    {
+        for (LeaseHolder? next = holder; next is not null;)
+        {
+            var ask = next.Ask;
+            if (ask.Debt > 0)
+            {
+                ask = ask with { Debt = 0, Deficit = local.Deficit(next.Name, ask.Limits, link.Nodes, ask.Debt) };
+            }
+
+            var reply = await store.AskAsync(next.Name, ask);
+            var now = Now();
+            var decided = node.End(next, reply, now);
+            next = node.Follow(next, now);
+            decided?.ForEach(_goOn);
+        }
+    }
+
+    private long Now() => MemoryBucketStore.Micros(time);
+}

@@ -1,0 +1,32 @@
+namespace EdgeProxy.RateLimiting;
+
+/// <summary>What policies do while the store cannot be asked.</summary>
+internal static class StoreOutage
+{
+    /// <summary>Decides what is undecided by each policy's OnStoreOutage, from this node's share where that says so.</summary>
+    public static void Decide(RateLimitVerdict verdict, MemoryBucketStore local, int nodes)
+    {
+        var isClosed = false;
+        foreach (ref var take in verdict.Takes)
+        {
+            if (take.Limits is null || take.Outcome != TakeOutcome.NotAsked || take.Policy.OnStoreOutage == StoreOutagePolicy.Local)
+            {
+                continue;
+            }
+
+            take.Source = DecisionSource.Local;
+            var refuses = take.Policy.OnStoreOutage == StoreOutagePolicy.Closed;
+            take.Outcome = refuses ? TakeOutcome.Unavailable : TakeOutcome.Admitted;
+            isClosed |= refuses && !take.IsShadow;
+        }
+
+        if (isClosed)
+        {
+            verdict.Decide();
+        }
+        else
+        {
+            local.Take(verdict, nodes, DecisionSource.Local);
+        }
+    }
+}
