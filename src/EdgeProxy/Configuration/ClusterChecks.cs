@@ -23,6 +23,9 @@ internal static class ClusterChecks
             CheckAffinity(section.Object("SessionAffinity"), faults);
             CheckNumbers(section, faults);
             CheckFailureRate(section, faults);
+            CheckOpenTimes(section.Object("CircuitBreaker"), "OpenFor", "OpenForMax", faults);
+            CheckOpenTimes(section.Object("Ejection"), "Base", "Max", faults);
+            CheckPanic(section, faults);
             if (cluster.Config.HttpClient?.DangerousAcceptAnyServerCertificate == true
                 && section.Object("HttpClient").Find("DangerousAcceptAnyServerCertificate") is { } trust)
             {
@@ -78,6 +81,25 @@ internal static class ClusterChecks
             {
                 faults.Error(FaultCodes.OutOfRange, value, $"{value.Shown} is not {demand}");
             }
+        }
+    }
+
+    private static void CheckOpenTimes(Section section, string first, string most, FaultList faults)
+    {
+        if (section.Duration(first) > section.Duration(most) && (section.Find(first) ?? section.Find(most)) is { } node)
+        {
+            faults.Error(FaultCodes.OutOfRange, node, $"{first} is longer than {most}");
+        }
+    }
+
+    private static void CheckPanic(Section cluster, FaultList faults)
+    {
+        if (cluster.Find("PanicThreshold") is { } threshold
+            && cluster.Object("HealthCheck").Text("AvailableDestinationsPolicy") == "HealthyOrPanic")
+        {
+            faults.Error(
+                FaultCodes.ConflictingKeys, threshold,
+                "PanicThreshold and AvailableDestinationsPolicy HealthyOrPanic say the same thing twice");
         }
     }
 

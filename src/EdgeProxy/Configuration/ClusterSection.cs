@@ -67,6 +67,13 @@ internal static class ClusterSection
         new Key("LoadBalancingPolicy",
             Known("PowerOfTwoChoices", "FirstAlphabetical", "Random", "RoundRobin", "LeastRequests"), "How a destination is chosen.")
         { Default = "PowerOfTwoChoices" },
+        new Key("CircuitBreaker", BreakerSection.Shape, "When to stop sending requests to what fails."),
+        new Key("Ejection", BreakerSection.Ejection, "How a destination that fails is left out."),
+        new Key("PanicThreshold", new RatioShape(0, 1),
+            "Below this share of available destinations, of two or more, all that are up get requests. 0: never; with nothing left, 503.")
+        { Default = "0" },
+        new Key("SlowStart", new DurationShape(TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1)),
+            "How long a destination that joins takes to come to its full share; never at the start of the process. Absent: none."),
         new Key("SessionAffinity", AffinitySection.Shape, "Requests of one session go to one destination."),
         new Key("HealthCheck", HealthSection.Shape, "Which destinations get requests."),
         new Key("HttpClient", HttpClient, "Connections to destinations."),
@@ -76,6 +83,10 @@ internal static class ClusterSection
     public static ClusterSettings BindSettings(Entry entry) => new()
     {
         ClusterId = entry.Id,
+        Breaker = BreakerSection.Bind(entry.Section.Object("CircuitBreaker")),
+        Ejection = BreakerSection.BindEjection(entry.Section.Object("Ejection")),
+        PanicThreshold = entry.Section.OptionalRatio("PanicThreshold") ?? 0,
+        SlowStart = entry.Section.Duration("SlowStart"),
         Destinations = entry.Section.Entries("Destinations").ToFrozenDictionary(
             d => d.Id,
             d => new DestinationSettings

@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using System.Globalization;
 
 namespace EdgeProxy.Configuration;
 
@@ -10,10 +11,26 @@ internal sealed record ClusterSettings
     public FrozenDictionary<string, DestinationSettings> Destinations { get; init; } =
         FrozenDictionary<string, DestinationSettings>.Empty;
 
+    public BreakerSettings Breaker { get; init; } = new();
+
+    public EjectionSettings Ejection { get; init; } = new();
+
+    /// <summary>Share of available destinations below which all that are up get requests. 0 to 1; 0, the default: never.</summary>
+    public double PanicThreshold { get; init; }
+
+    /// <summary>Time over which a destination that joins comes to its full share; zero, the default: at once.</summary>
+    public TimeSpan SlowStart { get; init; }
+
     /// <summary>All of it in one text: equal texts, equal settings.</summary>
-    public string Stamp => string.Join('\n', Destinations
-        .OrderBy(pair => pair.Key, StringComparer.Ordinal)
-        .Select(pair => $"{pair.Key} {pair.Value}"));
+    public string Stamp
+    {
+        get
+        {
+            var destinations = Destinations.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => $"{pair.Key} {pair.Value}");
+            return string.Create(
+                CultureInfo.InvariantCulture, $"{Breaker}\n{Ejection}\n{PanicThreshold} {SlowStart}\n{string.Join('\n', destinations)}");
+        }
+    }
 
     public DestinationSettings Of(string destination) => Destinations.GetValueOrDefault(destination, DestinationSettings.Default);
 }

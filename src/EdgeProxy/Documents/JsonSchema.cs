@@ -65,6 +65,14 @@ internal static class JsonSchema
                     writer.WriteNumber("maximum", number.Max);
                 });
                 break;
+            case RatioShape ratio:
+                WriteEither(writer, "^[0-9]*\\.?[0-9]+$", () =>
+                {
+                    writer.WriteString("type", "number");
+                    writer.WriteNumber("minimum", ratio.Min);
+                    writer.WriteNumber("maximum", ratio.Max);
+                });
+                break;
             case SwitchShape:
                 WriteEither(writer, "^([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee])$", () => writer.WriteString("type", "boolean"));
                 break;
@@ -87,7 +95,7 @@ internal static class JsonSchema
         {
             writer.WriteStartObject(key.Name);
             var standard = key.Default is { } text ? $" Default: {(text.Length > 0 ? text : "empty")}." : "";
-            var range = key.Shape is DurationShape or NumberShape ? $" Expected: {key.Shape.Expected}." : "";
+            var range = key.Shape is DurationShape or NumberShape or RatioShape ? $" Expected: {key.Shape.Expected}." : "";
             writer.WriteString("description", key.Doc + range + standard);
             WriteShape(writer, key.Shape);
             writer.WriteEndObject();

@@ -52,6 +52,17 @@ internal readonly struct Section(ObjectShape shape, ObjectNode? node)
     /// <summary>A number that is required or has a default; 0 stands for a faulty one.</summary>
     public long Number(string key) => OptionalNumber(key) ?? 0;
 
+    public double? OptionalRatio(string key)
+    {
+        var declared = shape.Get(key);
+        if (Find(key) is ScalarNode scalar && ScalarText.TryRatio(scalar, out var value))
+        {
+            return (double)value;
+        }
+
+        return declared.Default is { } text ? double.Parse(text, CultureInfo.InvariantCulture) : null;
+    }
+
     public TimeSpan? OptionalDuration(string key)
     {
         var declared = shape.Get(key);

@@ -77,6 +77,16 @@ internal sealed class NumberShape(long min, long max) : Shape
     public override string Expected => string.Create(CultureInfo.InvariantCulture, $"an integer from {Min} to {Max}");
 }
 
+/// <summary>A share: a number with a fraction.</summary>
+internal sealed class RatioShape(decimal min, decimal max) : Shape
+{
+    public decimal Min { get; } = min;
+
+    public decimal Max { get; } = max;
+
+    public override string Expected => string.Create(CultureInfo.InvariantCulture, $"a number from {Min} to {Max}");
+}
+
 internal sealed class DurationShape(TimeSpan min, TimeSpan max) : Shape
 {
     public TimeSpan Min { get; } = min;

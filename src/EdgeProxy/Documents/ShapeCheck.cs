@@ -30,7 +30,7 @@ internal sealed class ShapeCheck(FaultList faults)
             case (ShorthandShape shorthand, ScalarNode { Scalar: ScalarKind.Text } value):
                 CheckScalar(value, shorthand.Full.Get(shorthand.Key).Shape);
                 break;
-            case (TextShape or NumberShape or DurationShape or SwitchShape, ScalarNode value):
+            case (TextShape or NumberShape or RatioShape or DurationShape or SwitchShape, ScalarNode value):
                 CheckScalar(value, shape);
                 break;
             default:
@@ -133,6 +133,17 @@ internal sealed class ShapeCheck(FaultList faults)
                 }
 
                 break;
+            case RatioShape ratio:
+                if (!ScalarText.TryRatio(node, out var share))
+                {
+                    WrongType(node, shape);
+                }
+                else if (share < ratio.Min || share > ratio.Max)
+                {
+                    OutOfRange(node, shape);
+                }
+
+                break;
             case DurationShape duration:
                 if (!ScalarText.TryDuration(node, out var length))
                 {
@@ -176,7 +187,8 @@ internal sealed class ShapeCheck(FaultList faults)
 
     private void WrongType(ScalarNode node, Shape shape) => faults.Error(
         FaultCodes.WrongType, node,
-        $"expected {shape.Expected}, found {(node.Scalar == ScalarKind.Text || shape is NumberShape ? node.Shown : node.Kind)}");
+        $"expected {shape.Expected}, found "
+        + $"{(node.Scalar == ScalarKind.Text || shape is NumberShape or RatioShape ? node.Shown : node.Kind)}");
 
     private void OutOfRange(ScalarNode node, Shape shape) =>
         faults.Error(FaultCodes.OutOfRange, node, $"{node.Shown} is not {shape.Expected}");

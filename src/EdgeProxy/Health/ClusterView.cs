@@ -1,4 +1,5 @@
 using System.Net;
+using EdgeProxy.Configuration;
 using EdgeProxy.Resilience;
 using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Model;
@@ -13,12 +14,19 @@ internal sealed record ClusterView(
     HealthCheckView HealthCheck,
     HttpRequestView HttpRequest,
     HttpClientView HttpClient,
+    BreakerSettings CircuitBreaker,
+    EjectionSettings Ejection,
+    double PanicThreshold,
+    TimeSpan? SlowStart,
+    BreakerView Breaker,
+    bool Panic,
     int InFlight,
     IReadOnlyList<DestinationView> Destinations)
 {
     public static ClusterView Of(ClusterState cluster, HealthReasons reasons)
     {
         var config = cluster.Model.Config;
+        var runtime = ClusterRuntime.Of(cluster);
         var available = cluster.DestinationsState.AvailableDestinations;
         return new ClusterView(
             cluster.ClusterId,
@@ -27,6 +35,12 @@ internal sealed record ClusterView(
             HealthCheckView.Of(config.HealthCheck),
             HttpRequestView.Of(config),
             HttpClientView.Of(config.HttpClient),
+            runtime.Settings.Breaker,
+            runtime.Settings.Ejection,
+            runtime.Settings.PanicThreshold,
+            runtime.Settings.SlowStart > TimeSpan.Zero ? runtime.Settings.SlowStart : null,
+            BreakerView.Of(runtime.Circuit),
+            AvailabilityPolicy.IsPanic(cluster),
             cluster.Destinations.Values.Sum(destination => DestinationRuntime.Of(destination).InFlight),
             [.. cluster.Destinations.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => DestinationView.Of(
                 pair.Value, available.Contains(pair.Value), reasons.Of(pair.Value)))]);
@@ -52,6 +66,7 @@ internal sealed record DestinationView(
     string Active,
     string Passive,
     string? Reason,
+    BreakerView Breaker,
     int InFlight)
 {
     public static DestinationView Of(DestinationState destination, bool available, string? reason) => new(
@@ -66,6 +81,7 @@ internal sealed record DestinationView(
         Word(destination.Health.Active),
         Word(destination.Health.Passive),
         reason,
+        BreakerView.Of(DestinationRuntime.Of(destination).Circuit),
         DestinationRuntime.Of(destination).InFlight);
 
     private static string Word(DestinationHealth health) => health switch
@@ -74,6 +90,15 @@ internal sealed record DestinationView(
         DestinationHealth.Unhealthy => "unhealthy",
         _ => "unknown",
     };
+}
+
+/// <param name="State">closed, open, halfopen or recovering.</param>
+/// <param name="Opens">Times it has opened without having stayed closed for long in between.</param>
+/// <param name="Reason">Why it opened last; null when it never has.</param>
+internal sealed record BreakerView(string State, int Opens, string? Reason)
+{
+    public static BreakerView Of(Circuit circuit) =>
+        new(circuit.Breaker.State.ToString().ToLowerInvariant(), circuit.Breaker.Opens, circuit.Reason);
 }
 
 internal sealed record SessionAffinityView(bool Enabled, string? Policy, string? FailurePolicy, string? AffinityKeyName)

@@ -27,6 +27,7 @@ internal static class DestinationStatus
     {
         DestinationMode.Down => Status.Down,
         DestinationMode.Draining => Status.Draining,
+        _ when DestinationRuntime.Of(destination).Circuit.Breaker.State == BreakerState.Open => Status.Ejected,
         _ => OfHealth(destination.Health),
     };
 

@@ -1,3 +1,4 @@
+using EdgeProxy.Configuration;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Yarp.ReverseProxy.Health;
 using Yarp.ReverseProxy.LoadBalancing;
@@ -12,6 +13,11 @@ internal static class BalancingServices
     {
         services.AddSingleton(Random.Shared);
         services.AddSingleton<DestinationPicker>();
+        services.AddSingleton<Balancer>();
+        services.AddSingleton<Breakers>();
+        services.AddSingleton<BreakerMetrics>();
+        services.AddHostedService(provider => provider.GetRequiredService<BreakerMetrics>());
+        services.Wrap<IClusterDestinationsUpdater, AvailabilityUpdater>();
         services.AddSingleton<DestinationKeeper>();
         services.AddSingleton<IClusterChangeListener>(provider => provider.GetRequiredService<DestinationKeeper>());
 
@@ -23,9 +29,20 @@ internal static class BalancingServices
         services.AddSingleton<ILoadBalancingPolicy, FirstAlphabeticalPolicy>();
 
         services.RemoveAll<IAvailableDestinationsPolicy>();
-        services.AddSingleton<IAvailableDestinationsPolicy>(
-            new AvailabilityPolicy(HealthCheckConstants.AvailableDestinations.HealthyAndUnknown));
-        services.AddSingleton<IAvailableDestinationsPolicy>(
-            new AvailabilityPolicy(HealthCheckConstants.AvailableDestinations.HealthyOrPanic));
+        services.AddSingleton<IAvailableDestinationsPolicy>(provider => new AvailabilityPolicy(
+            HealthCheckConstants.AvailableDestinations.HealthyAndUnknown, provider.GetRequiredService<Revisions>()));
+        services.AddSingleton<IAvailableDestinationsPolicy>(provider => new AvailabilityPolicy(
+            HealthCheckConstants.AvailableDestinations.HealthyOrPanic, provider.GetRequiredService<Revisions>()));
+    }
+
+    /// <summary>Puts <typeparamref name="TOuter"/> around the implementation that is registered.</summary>
+    private static void Wrap<TService, TOuter>(this IServiceCollection services)
+        where TService : class
+        where TOuter : class, TService
+    {
+        var inner = services.Last(service => service.ServiceType == typeof(TService)).ImplementationType!;
+        services.AddSingleton(inner);
+        services.Replace(ServiceDescriptor.Singleton<TService>(provider =>
+            ActivatorUtilities.CreateInstance<TOuter>(provider, provider.GetRequiredService(inner))));
     }
 }

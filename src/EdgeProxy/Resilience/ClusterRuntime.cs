@@ -11,7 +11,25 @@ internal sealed class ClusterRuntime
 
     private uint _turn;
 
-    public ClusterSettings? Settings { get; private set; }
+    private volatile bool _isTroubled;
+
+    public ClusterSettings Settings { get; private set; } = new() { ClusterId = "" };
+
+    /// <summary>The cluster's own breaker: opens when no destination is left that works.</summary>
+    public Circuit Circuit { get; private set; } = NewCircuit(new BreakerSettings());
+
+    /// <summary>To be held by whoever changes the state of a breaker of this cluster.</summary>
+    public Lock Changing { get; } = new();
+
+    /// <summary>Some breaker is not closed or some destination has not its full share: choosing takes more care.</summary>
+    public bool IsTroubled
+    {
+        get => _isTroubled;
+        set => _isTroubled = value;
+    }
+
+    /// <summary>Requests go to destinations that something speaks against.</summary>
+    public bool IsPanicking { get; set; }
 
     /// <summary>Destinations differ in weight, so that choosing one has to look at all.</summary>
     public bool IsWeighted { get; private set; }
@@ -29,9 +47,14 @@ internal sealed class ClusterRuntime
     public void Apply(ClusterState cluster, ClusterSettings settings)
     {
         Settings = settings;
+        if (Circuit.Settings != settings.Breaker)
+        {
+            Circuit = NewCircuit(settings.Breaker);
+        }
+
         foreach (var (id, destination) in cluster.Destinations)
         {
-            DestinationRuntime.Apply(destination, settings.Of(id));
+            DestinationRuntime.Apply(destination, settings.Of(id), (settings.Breaker, settings.Ejection));
         }
 
         Look(cluster);
@@ -44,4 +67,7 @@ internal sealed class ClusterRuntime
         IsWeighted = runtimes.Select(runtime => runtime.Weight).Distinct().Count() > 1;
         HasDraining = runtimes.Any(runtime => runtime.Mode == DestinationMode.Draining);
     }
+
+    private static Circuit NewCircuit(BreakerSettings breaker) =>
+        new(breaker, new OpenTimes(breaker.OpenFor, breaker.OpenForMax, Doubles: true, Jitter: 0.2, breaker.RecoverOver));
 }

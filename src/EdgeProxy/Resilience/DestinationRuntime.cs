@@ -11,6 +11,7 @@ internal sealed class DestinationRuntime
 
     private DestinationSettings _settings = DestinationSettings.Default;
     private DestinationMode? _order;
+    private TimeSpan? _joined;
     private int _inFlight;
 
     /// <summary>Attempts under way, each to the end of its answer. Probes are not among them.</summary>
@@ -34,11 +35,18 @@ internal sealed class DestinationRuntime
     /// <summary>Address that all this is about; null before the destination was first seen.</summary>
     public string? Address { get; private set; }
 
+    /// <summary>Its breaker. Open: the destination is ejected.</summary>
+    public Circuit Circuit { get; private set; } = NewCircuit(new BreakerSettings(), new EjectionSettings());
+
+    /// <summary>Whether it got requests when that was last looked at; null: it has not been looked at.</summary>
+    public bool? WasAvailable { get; set; }
+
     public static DestinationRuntime Of(DestinationState destination) =>
         Runtimes.TryGetValue(destination, out var runtime) ? runtime : Runtimes.GetValue(destination, static _ => new DestinationRuntime());
 
     /// <summary>Takes over what a revision says. At another address everything begins anew.</summary>
-    public static DestinationRuntime Apply(DestinationState destination, DestinationSettings settings)
+    public static DestinationRuntime Apply(
+        DestinationState destination, DestinationSettings settings, (BreakerSettings Breaker, EjectionSettings Ejection) circuit)
     {
         var runtime = Of(destination);
         var address = destination.Model.Config.Address;
@@ -53,6 +61,12 @@ internal sealed class DestinationRuntime
             runtime._order = null; // the files have another word now, and it is the newer one
         }
 
+        var times = TimesOf(circuit.Breaker, circuit.Ejection);
+        if (runtime.Circuit.Settings != circuit.Breaker || runtime.Circuit.Times != times)
+        {
+            runtime.Circuit = NewCircuit(circuit.Breaker, circuit.Ejection);
+        }
+
         runtime.Address = address;
         runtime._settings = settings;
         return runtime;
@@ -61,7 +75,24 @@ internal sealed class DestinationRuntime
     /// <summary>An order of the admin API: it holds until a reload changes the configured state, or the process ends.</summary>
     public void Order(DestinationMode mode) => _order = mode;
 
+    /// <summary>It joins a running cluster: its share rises from now on.</summary>
+    public void Join(TimeSpan now) => _joined = now;
+
+    public bool IsStarting(TimeSpan now, TimeSpan slowStart) => _joined is { } joined && now - joined < slowStart;
+
+    /// <summary>Share of what falls to it that it gets: all, unless it is recovering or starting slowly.</summary>
+    public double Share(TimeSpan now, TimeSpan slowStart)
+    {
+        var share = Circuit.Breaker.Share(now);
+        return IsStarting(now, slowStart) ? Math.Min(share, Math.Max(Breaker.FirstShare, (now - _joined!.Value) / slowStart)) : share;
+    }
+
     public void Enter() => Interlocked.Increment(ref _inFlight);
 
     public void Leave() => Interlocked.Decrement(ref _inFlight);
+
+    private static Circuit NewCircuit(BreakerSettings breaker, EjectionSettings ejection) => new(breaker, TimesOf(breaker, ejection));
+
+    private static OpenTimes TimesOf(BreakerSettings breaker, EjectionSettings ejection) =>
+        new(ejection.Base, ejection.Max, Doubles: false, Jitter: 0.1, breaker.RecoverOver);
 }

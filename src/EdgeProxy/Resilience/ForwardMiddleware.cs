@@ -1,25 +1,36 @@
 using EdgeProxy.Yarp;
 using Microsoft.AspNetCore.Http.Features;
+using Yarp.ReverseProxy.Forwarder;
 
 namespace EdgeProxy.Resilience;
 
-/// <summary>Around the forward: closes the account of the time spent on destinations, and sees to the end of HTTP/2 streams.</summary>
-internal sealed class ForwardMiddleware(RequestDelegate next, TimeProvider time)
+/// <summary>
+/// Around the forward: closes the accounts of the time spent on destinations and of the last attempt, and sees to the end of HTTP/2
+/// streams.
+/// </summary>
+internal sealed class ForwardMiddleware(RequestDelegate next, Breakers breakers, TimeProvider time)
 {
     private static readonly TimeSpan Ahead = TimeSpan.FromMilliseconds(100);
 
     public async Task Invoke(HttpContext context)
     {
-        if (context.Features.Get<IHttpResetFeature>() is { } stream)
+        var edge = context.Edge();
+        try
         {
-            await ForwardAsync(context, stream);
+            if (context.Features.Get<IHttpResetFeature>() is { } stream)
+            {
+                await ForwardAsync(context, stream);
+            }
+            else
+            {
+                await next(context);
+            }
         }
-        else
+        finally
         {
-            await next(context);
+            End(context, edge);
         }
 
-        var edge = context.Edge();
         if (edge.AnsweredAt != 0)
         {
             edge.UpstreamTicks += time.GetTimestamp() - edge.AnsweredAt;
@@ -47,4 +58,20 @@ internal sealed class ForwardMiddleware(RequestDelegate next, TimeProvider time)
     }
 
     private Task MomentAsync(CancellationToken gone) => Task.Delay(Ahead, time, gone);
+
+    /// <summary>The last attempt is over, its answer through or broken off.</summary>
+    private void End(HttpContext context, EdgeContext edge)
+    {
+        if (edge.Attempt.Runtime is not null && context.GetForwarderErrorFeature() is { } report && IsBroken(report.Error))
+        {
+            breakers.Break(edge.Attempt);
+        }
+
+        breakers.Leave(edge.Attempt);
+        edge.Attempt = AttemptPass.None;
+    }
+
+    /// <summary>The destination broke off, or fell silent, after its answer had begun.</summary>
+    private static bool IsBroken(ForwarderError error) =>
+        error is ForwarderError.ResponseBodyDestination or ForwarderError.UpgradeResponseDestination;
 }

@@ -8,7 +8,8 @@ namespace EdgeProxy.Resilience;
 /// Makes the client of each cluster. YARP asks again at each reload; the client, and with it the connections, is kept unless the
 /// cluster's HttpClient section has changed.
 /// </summary>
-internal sealed class UpstreamClientFactory(AttemptMetrics metrics, TimeProvider time, ILogger<ForwarderHttpClientFactory> logger)
+internal sealed class UpstreamClientFactory(
+    AttemptMetrics metrics, Breakers breakers, TimeProvider time, ILogger<ForwarderHttpClientFactory> logger)
     : ForwarderHttpClientFactory(logger)
 {
     /// <summary>How long a connection may take: longer than a lost SYN's first repeat, shorter than a client's patience.</summary>
@@ -30,7 +31,7 @@ internal sealed class UpstreamClientFactory(AttemptMetrics metrics, TimeProvider
     {
         handler.Dispose(); // the pools make their own, alike
         metrics.Announce(context.ClusterId);
-        return new UpstreamHandler(context.ClusterId, new UpstreamPools(() => Create(context)), metrics, time);
+        return new UpstreamHandler(context.ClusterId, new UpstreamPools(() => Create(context)), metrics, breakers, time);
     }
 
     private SocketsHttpHandler Create(ForwarderHttpClientContext context)

@@ -9,7 +9,8 @@ namespace EdgeProxy.Resilience;
 /// sends a request twice. The one attempt that is made again: an idempotent request without a body, on a pooled connection that
 /// turns out to be closed.
 /// </summary>
-internal sealed class UpstreamHandler(string cluster, UpstreamPools pools, AttemptMetrics metrics, TimeProvider time) : HttpMessageHandler
+internal sealed class UpstreamHandler(string cluster, UpstreamPools pools, AttemptMetrics metrics, Breakers breakers, TimeProvider time)
+    : HttpMessageHandler
 {
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
         request.Client() is { } client
@@ -26,17 +27,17 @@ internal sealed class UpstreamHandler(string cluster, UpstreamPools pools, Attem
 
         try
         {
-            return await AttemptAsync(pools.Pooled, request, client, cancellation);
+            return await AttemptAsync(pools.Pooled, request, client, canRepeat: !hasBody && IsIdempotent(request.Method), cancellation);
         }
         catch (HttpRequestException exception) when (!hasBody && IsIdempotent(request.Method) && IsStale(exception))
         {
             metrics.Retried(cluster, AttemptMetrics.StaleConnection);
-            return await AttemptAsync(pools.Fresh, request, client, cancellation);
+            return await AttemptAsync(pools.Fresh, request, client, canRepeat: false, cancellation);
         }
     }
 
     private async Task<HttpResponseMessage> AttemptAsync(
-        HttpMessageInvoker pool, HttpRequestMessage request, HttpContext client, CancellationToken cancellation)
+        HttpMessageInvoker pool, HttpRequestMessage request, HttpContext client, bool canRepeat, CancellationToken cancellation)
     {
         var edge = client.Edge();
         var started = time.GetTimestamp();
@@ -48,12 +49,18 @@ internal sealed class UpstreamHandler(string cluster, UpstreamPools pools, Attem
             ResponseFields.RefuseUnasked(answer, request);
             UpgradeAnswer.RefuseOther(answer, request, client);
             outcome = AttemptOutcome.Of(answer.StatusCode);
+            edge.Attempt = breakers.Report(edge.Attempt, VerdictOf(answer));
             ResponseFields.Clean(answer, edge.Revision.Edge.Name);
             return answer;
         }
         catch (Exception exception)
         {
             outcome = AttemptOutcome.Of(exception, ClientIsGone(client), cancellation.IsCancellationRequested);
+            if (!(canRepeat && exception is HttpRequestException failure && IsStale(failure)))
+            {
+                edge.Attempt = breakers.Report(edge.Attempt, VerdictOf(outcome, client));
+            }
+
             throw;
         }
         finally
@@ -63,6 +70,17 @@ internal sealed class UpstreamHandler(string cluster, UpstreamPools pools, Attem
             metrics.Attempted(cluster, outcome, time.GetElapsedTime(started, edge.AnsweredAt));
         }
     }
+
+    private static Verdict VerdictOf(HttpResponseMessage answer) =>
+        answer.Version.Major == 2 && answer.Headers.NonValidated.TryGetValues("grpc-status", out var grpc) && grpc.Count == 1
+            ? Verdicts.OfGrpc(grpc.ToString())
+            : Verdicts.OfStatus((int)answer.StatusCode);
+
+    /// <summary>Time that ran out while the client still sent says nothing about the destination.</summary>
+    private static Verdict VerdictOf(string outcome, HttpContext client) =>
+        outcome == AttemptOutcome.Timeout && client.Request.Body is Upload { IsComplete: false }
+            ? Verdict.None
+            : Verdicts.OfFailure(outcome);
 
     /// <summary>The route's timeout signals the same token as the client's going away.</summary>
     private static bool ClientIsGone(HttpContext client) =>

@@ -113,7 +113,7 @@ public sealed class BalancingPolicyTests
     {
         for (var i = 0; i < requests; i++)
         {
-            AttemptPass.Enter(destination);
+            DestinationRuntime.Of(destination).Enter();
         }
     }
 

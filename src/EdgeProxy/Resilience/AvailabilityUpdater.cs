@@ -1,0 +1,52 @@
+using Yarp.ReverseProxy.Health;
+using Yarp.ReverseProxy.Model;
+
+namespace EdgeProxy.Resilience;
+
+/// <summary>Around YARP's updater: sees which destinations join a running cluster, and when a cluster begins to panic.</summary>
+internal sealed partial class AvailabilityUpdater(
+    IClusterDestinationsUpdater inner, Breakers breakers, ILogger<AvailabilityUpdater> logger) : IClusterDestinationsUpdater
+{
+    public void UpdateAvailableDestinations(ClusterState cluster)
+    {
+        inner.UpdateAvailableDestinations(cluster);
+        Look(cluster);
+    }
+
+    public void UpdateAllDestinations(ClusterState cluster)
+    {
+        inner.UpdateAllDestinations(cluster);
+        Look(cluster);
+    }
+
+    private void Look(ClusterState cluster)
+    {
+        var runtime = ClusterRuntime.Of(cluster);
+        var available = cluster.DestinationsState.AvailableDestinations;
+        var all = cluster.Destinations.Values.Select(destination => (destination, DestinationRuntime.Of(destination))).ToList();
+        var isRunning = all.Any(one => one.Item2.WasAvailable is not null);
+        foreach (var (destination, known) in all)
+        {
+            var isAvailable = available.Contains(destination);
+            var joins = isAvailable && isRunning && known.WasAvailable is not true && known.Circuit.Breaker.State == BreakerState.Closed;
+            known.WasAvailable = isAvailable;
+            if (joins && runtime.Settings.SlowStart > TimeSpan.Zero)
+            {
+                known.Join(breakers.Now);
+                breakers.Watch(cluster);
+            }
+        }
+
+        var panics = AvailabilityPolicy.IsPanic(cluster);
+        if (panics != runtime.IsPanicking)
+        {
+            runtime.IsPanicking = panics;
+            LogPanic(
+                logger, panics ? LogLevel.Warning : LogLevel.Information, cluster.ClusterId,
+                panics ? "too few destinations are available, all that are up get requests" : "over");
+        }
+    }
+
+    [LoggerMessage(Message = "Panic in cluster {Cluster}: {What}")]
+    private static partial void LogPanic(ILogger logger, LogLevel level, string cluster, string what);
+}

@@ -1,0 +1,40 @@
+using System.Diagnostics.Metrics;
+using Microsoft.Extensions.Hosting;
+using Yarp.ReverseProxy;
+
+namespace EdgeProxy.Resilience;
+
+/// <summary>States of breakers, read when asked, and how often they changed.</summary>
+internal sealed class BreakerMetrics(IMeterFactory meters, IServiceProvider services) : IHostedService
+{
+    private readonly Counter<long> _transitions = meters.Create("EdgeProxy")
+        .CreateCounter<long>("edgeproxy_breaker_transitions_total", description: "Changes of a breaker's state.");
+
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        meters.Create("EdgeProxy").CreateObservableGauge(
+            "edgeproxy_breaker_state", Read, description: "0 closed, 1 open, 2 half-open, 3 recovering.");
+        return Task.CompletedTask;
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <param name="destination">Empty: the cluster's own.</param>
+    public void Changed(string cluster, string destination) =>
+        _transitions.Add(1, new("cluster", cluster), new("destination", destination));
+
+    private IEnumerable<Measurement<int>> Read()
+    {
+        foreach (var cluster in services.GetRequiredService<IProxyStateLookup>().GetClusters())
+        {
+            yield return Of(ClusterRuntime.Of(cluster).Circuit, cluster.ClusterId, "");
+            foreach (var (id, destination) in cluster.Destinations)
+            {
+                yield return Of(DestinationRuntime.Of(destination).Circuit, cluster.ClusterId, id);
+            }
+        }
+    }
+
+    private static Measurement<int> Of(Circuit circuit, string cluster, string destination) =>
+        new((int)circuit.Breaker.State, new("cluster", cluster), new("destination", destination));
+}

@@ -1,0 +1,277 @@
+using System.Collections.Concurrent;
+using EdgeProxy.Configuration;
+using Yarp.ReverseProxy.Health;
+using Yarp.ReverseProxy.Model;
+
+namespace EdgeProxy.Resilience;
+
+/// <summary>
+/// The breakers of all clusters and destinations: hears how attempts went, opens and closes, and says so once a change. While all are
+/// closed it costs an attempt one exchange of a number; a lock is taken, a cluster's own, when something fails or is being probed.
+/// </summary>
+internal sealed partial class Breakers(
+    IServiceProvider services, BreakerMetrics metrics, TimeProvider time, Random random, ILogger<Breakers> logger) : IDisposable
+{
+    private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(100);
+
+    private readonly ConcurrentDictionary<ClusterState, ClusterRuntime> _watched = new();
+    private readonly Lock _timing = new();
+    private ITimer? _timer;
+
+    public TimeSpan Now => time.GetElapsedTime(0);
+
+    /// <summary>How an attempt went. Once for each pass; a pass that is left without a report gives no verdict.</summary>
+    public AttemptPass Report(AttemptPass pass, Verdict verdict)
+    {
+        if (pass.Circuit is not { } circuit || pass.IsReported)
+        {
+            return pass;
+        }
+
+        if (pass.IsProbe)
+        {
+            Settle(pass, verdict);
+        }
+        else if (circuit.Epoch == pass.Epoch && circuit.Settings.Enabled)
+        {
+            var now = Now;
+            circuit.Count(verdict, now);
+            if (verdict >= Verdict.Failure)
+            {
+                Look(pass, now);
+            }
+        }
+
+        return pass.Reported();
+    }
+
+    /// <summary>The answer of an attempt that had been a success broke off, by the destination's fault.</summary>
+    public void Break(AttemptPass pass)
+    {
+        if (pass.Circuit is not { } circuit || circuit.Epoch != pass.Epoch || !circuit.Settings.Enabled)
+        {
+            return;
+        }
+
+        if (pass.IsProbe)
+        {
+            Settle(pass, Verdict.HardFailure);
+            return;
+        }
+
+        var now = Now;
+        circuit.Amend(now);
+        Look(pass, now);
+    }
+
+    /// <summary>The attempt has failed, or its answer has ended. Once for each pass.</summary>
+    public void Leave(AttemptPass pass)
+    {
+        pass.Runtime?.Leave();
+        if (pass is { IsProbe: true, IsReported: false })
+        {
+            Settle(pass, Verdict.None);
+        }
+    }
+
+    /// <summary>To be called when something in a cluster is no longer as usual: time is watched until all is.</summary>
+    public void Watch(ClusterState cluster)
+    {
+        var runtime = ClusterRuntime.Of(cluster);
+        runtime.IsTroubled = true;
+        lock (_timing)
+        {
+            _watched[cluster] = runtime;
+            _timer ??= time.CreateTimer(_ => Advance(), null, Step, Step);
+        }
+    }
+
+    public void Dispose() => _timer?.Dispose();
+
+    /// <summary>A failure was counted: is it the one too many?</summary>
+    private void Look(AttemptPass pass, TimeSpan now)
+    {
+        var circuit = pass.Circuit!;
+        if (circuit.IsPutOff(now) || circuit.Complaint(now) is not { } complaint)
+        {
+            return;
+        }
+
+        var cluster = ClusterRuntime.Of(pass.Cluster!);
+        lock (cluster.Changing)
+        {
+            if (circuit.Epoch != pass.Epoch)
+            {
+                return;
+            }
+
+            var survey = Survey.Of(pass.Cluster!, pass.Destination!, now);
+            if (circuit.Breaker.State is BreakerState.Closed or BreakerState.Recovering
+                && EjectionLimit.Allows(survey.Up, survey.Ejected, survey.SoundOthers, cluster.Settings.Ejection.MaxPercent))
+            {
+                Open(pass.Cluster!, pass.Destination, circuit, complaint, now);
+            }
+            else if (survey.SoundOthers == 0 && cluster.Circuit.Breaker.State is BreakerState.Closed or BreakerState.Recovering)
+            {
+                Open(pass.Cluster!, null, cluster.Circuit, "no destination is left that works: " + complaint, now);
+                foreach (var destination in pass.Cluster!.DestinationsState.AvailableDestinations)
+                {
+                    DestinationRuntime.Of(destination).Circuit.Clear();
+                }
+            }
+            else
+            {
+                circuit.PutOff(now);
+            }
+        }
+    }
+
+    private void Settle(AttemptPass pass, Verdict verdict)
+    {
+        var circuit = pass.Circuit!;
+        var cluster = ClusterRuntime.Of(pass.Cluster!);
+        var isClusters = ReferenceEquals(circuit, cluster.Circuit);
+        lock (cluster.Changing)
+        {
+            if (circuit.Epoch != pass.Epoch || circuit.Breaker.State != BreakerState.HalfOpen)
+            {
+                return;
+            }
+
+            var now = Now;
+            if (verdict < Verdict.Failure)
+            {
+                if (circuit.Breaker.Settle(verdict, now))
+                {
+                    circuit.Clear();
+                    Say(pass.Cluster!, isClusters ? null : pass.Destination, BreakerState.Recovering, "its probes succeeded");
+                }
+            }
+            else if (isClusters || Survey.Of(pass.Cluster!, pass.Destination!, now).SoundOthers > 0)
+            {
+                Open(pass.Cluster!, isClusters ? null : pass.Destination, circuit, "its probe failed", now);
+            }
+            else
+            {
+                circuit.Breaker.Settle(Verdict.None, now);
+                circuit.Breaker.BeginAgain();
+            }
+        }
+    }
+
+    private void Open(ClusterState cluster, DestinationState? destination, Circuit circuit, string reason, TimeSpan now)
+    {
+        circuit.Breaker.Trip(now, random.NextDouble());
+        circuit.Clear();
+        circuit.Reason = reason;
+        Watch(cluster);
+        Say(cluster, destination, BreakerState.Open, reason, circuit.Breaker.Remaining(now));
+        if (destination is not null)
+        {
+            Update(cluster);
+        }
+    }
+
+    private void Advance()
+    {
+        var now = Now;
+        foreach (var (cluster, runtime) in _watched)
+        {
+            lock (runtime.Changing)
+            {
+                if (runtime.Circuit.Breaker.Advance(now))
+                {
+                    Say(cluster, null, runtime.Circuit.Breaker.State, "its time was over");
+                }
+
+                var (steps, isTroubled) = (0, runtime.Circuit.Breaker.State != BreakerState.Closed);
+                foreach (var (_, destination) in cluster.Destinations)
+                {
+                    var known = DestinationRuntime.Of(destination);
+                    if (known.Circuit.Breaker.Advance(now))
+                    {
+                        steps++;
+                        Say(cluster, destination, known.Circuit.Breaker.State, "its time was over");
+                    }
+
+                    isTroubled |= known.Circuit.Breaker.State != BreakerState.Closed || known.IsStarting(now, runtime.Settings.SlowStart);
+                }
+
+                runtime.IsTroubled = isTroubled;
+                if (steps > 0)
+                {
+                    Update(cluster);
+                }
+            }
+
+            if (!runtime.IsTroubled)
+            {
+                Forget(cluster, runtime);
+            }
+        }
+    }
+
+    private void Forget(ClusterState cluster, ClusterRuntime runtime)
+    {
+        lock (_timing)
+        {
+            if (runtime.IsTroubled)
+            {
+                return; // again, meanwhile
+            }
+
+            _watched.TryRemove(cluster, out _);
+            if (_watched.IsEmpty)
+            {
+                _timer?.Dispose();
+                _timer = null;
+            }
+        }
+    }
+
+    // The updater tells of destinations that join, and so depends on this.
+    private void Update(ClusterState cluster) =>
+        services.GetRequiredService<IClusterDestinationsUpdater>().UpdateAvailableDestinations(cluster);
+
+    private void Say(ClusterState cluster, DestinationState? destination, BreakerState state, string reason, TimeSpan length = default)
+    {
+        metrics.Changed(cluster.ClusterId, destination?.DestinationId ?? "");
+        var level = state == BreakerState.Open ? LogLevel.Warning : LogLevel.Information;
+        var what = destination is null ? "Cluster" : "Destination";
+        var name = destination is null ? cluster.ClusterId : $"{cluster.ClusterId}/{destination.DestinationId}";
+        LogChange(logger, level, what, name, state, length == default ? "" : $" for {length.TotalSeconds:0.0} s", reason);
+    }
+
+    [LoggerMessage(Message = "Breaker of {What} {Name} is {State}{Length}: {Reason}")]
+    private static partial void LogChange(
+        ILogger logger, LogLevel level, string what, string name, BreakerState state, string length, string reason);
+
+    /// <summary>How a cluster's destinations fare, seen from one of them.</summary>
+    private readonly record struct Survey(int Up, int Ejected, int SoundOthers)
+    {
+        public static Survey Of(ClusterState cluster, DestinationState one, TimeSpan now)
+        {
+            var (up, ejected, others) = (0, 0, 0);
+            foreach (var (_, destination) in cluster.Destinations)
+            {
+                var runtime = DestinationRuntime.Of(destination);
+                if (runtime.Mode == DestinationMode.Up)
+                {
+                    up++;
+                    ejected += IsOut(runtime) && destination != one ? 1 : 0;
+                }
+            }
+
+            foreach (var destination in cluster.DestinationsState.AvailableDestinations)
+            {
+                var runtime = DestinationRuntime.Of(destination);
+                others += destination != one && !IsOut(runtime) && runtime.Circuit.Complaint(now) is null ? 1 : 0;
+            }
+
+            return new Survey(up, ejected, others);
+        }
+
+        private static bool IsOut(DestinationRuntime runtime) =>
+            runtime.Circuit.Breaker.State is BreakerState.Open or BreakerState.HalfOpen;
+    }
+}

@@ -1,0 +1,157 @@
+using EdgeProxy.Configuration;
+using EdgeProxy.Resilience;
+using FsCheck;
+using FsCheck.Fluent;
+using Xunit;
+
+namespace EdgeProxy.Tests.Resilience;
+
+/// <summary>What is counted, for how long, and when it is too much.</summary>
+public sealed class CircuitTests
+{
+    private static readonly OpenTimes Times = new(TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(300), true, 0.2, TimeSpan.FromSeconds(10));
+
+    private static readonly Gen<(bool Failed, int Millis)[]> Stories = Gen.ArrayOf(
+        from failed in Gen.Elements(true, false)
+        from millis in Gen.Frequency((8, Gen.Choose(0, 500)), (1, Gen.Choose(0, 70_000)))
+        select (failed, millis), 300);
+
+    [Fact]
+    public void The_counts_are_exactly_those_of_the_last_ten_buckets() => Prop.ForAll(Stories.ToArbitrary(), story =>
+    {
+        var window = new OutcomeWindow(TimeSpan.FromSeconds(30));
+        var seen = new List<(long Bucket, bool Failed)>();
+        var now = TimeSpan.FromSeconds(7);
+        foreach (var (failed, millis) in story)
+        {
+            now += TimeSpan.FromMilliseconds(millis);
+            var bucket = now.Ticks / TimeSpan.FromSeconds(3).Ticks;
+            window.Add(now, failed);
+            seen.Add((bucket, failed));
+            var recent = seen.Where(one => one.Bucket > bucket - 10).ToList();
+            Assert.Equal((recent.Count, recent.Count(one => one.Failed)), window.Read(now));
+        }
+    }).QuickCheckThrowOnFailure();
+
+    [Fact]
+    public async Task No_count_is_lost_between_writers()
+    {
+        var window = new OutcomeWindow(TimeSpan.FromSeconds(30));
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(writer => Task.Run(() =>
+        {
+            for (var i = 0; i < 10_000; i++)
+            {
+                window.Add(TimeSpan.FromMilliseconds(100 + i), (i + writer) % 2 == 0);
+            }
+        })));
+        Assert.Equal((80_000, 40_000), window.Read(TimeSpan.FromSeconds(10.1)));
+    }
+
+    [Theory]
+    [InlineData(10, 9, false)]  // 19 do not suffice
+    [InlineData(10, 10, true)]
+    [InlineData(9, 11, false)]
+    [InlineData(100, 0, true)]
+    public void A_ratio_counts_from_twenty_requests_on(int failures, int successes, bool opens)
+    {
+        var circuit = new Circuit(new BreakerSettings(), Times);
+        Count(circuit, Verdict.Success, successes);
+        Count(circuit, Verdict.Failure, failures);
+        Assert.Equal(opens, circuit.Complaint(TimeSpan.FromSeconds(1)) is not null);
+    }
+
+    [Fact]
+    public void Five_in_a_row_without_doubt_open_it_and_any_answer_ends_the_row()
+    {
+        foreach (var between in new[] { Verdict.Success, Verdict.Alive, Verdict.Failure })
+        {
+            var circuit = new Circuit(new BreakerSettings(), Times);
+            Count(circuit, Verdict.HardFailure, 4);
+            Count(circuit, between, 1);
+            Count(circuit, Verdict.HardFailure, 4);
+            Assert.Null(circuit.Complaint(TimeSpan.FromSeconds(1)));
+            Count(circuit, Verdict.None, 1);
+            Count(circuit, Verdict.HardFailure, 1);
+            Assert.NotNull(circuit.Complaint(TimeSpan.FromSeconds(1)));
+        }
+    }
+
+    [Fact]
+    public void Errors_of_some_pages_never_open_a_circuit_however_many_in_a_row()
+    {
+        var circuit = new Circuit(new BreakerSettings(), Times);
+        Count(circuit, Verdict.Success, 101);
+        Count(circuit, Verdict.Failure, 100);
+        Count(circuit, Verdict.Alive, 1000);
+        Assert.Null(circuit.Complaint(TimeSpan.FromSeconds(1)));
+    }
+
+    [Fact]
+    public void Answers_that_break_off_are_failures_and_no_successes()
+    {
+        var circuit = new Circuit(new BreakerSettings(), Times);
+        for (var i = 0; i < 20; i++)
+        {
+            circuit.Count(Verdict.Success, TimeSpan.FromSeconds(1));
+            circuit.Amend(TimeSpan.FromSeconds(1));
+        }
+
+        Assert.Contains("20 of 20", circuit.Complaint(TimeSpan.FromSeconds(1)));
+    }
+
+    [Theory]
+    [InlineData(200, "Success")]
+    [InlineData(101, "Success")]
+    [InlineData(304, "Success")]
+    [InlineData(404, "Alive")]
+    [InlineData(429, "Failure")]
+    [InlineData(500, "Failure")]
+    [InlineData(501, "Alive")]
+    [InlineData(502, "HardFailure")]
+    [InlineData(503, "HardFailure")]
+    [InlineData(504, "HardFailure")]
+    [InlineData(505, "Alive")]
+    [InlineData(599, "Failure")]
+    public void A_status_says_what_the_destination_can_be_blamed_for(int status, string verdict) =>
+        Assert.Equal(verdict, Verdicts.OfStatus(status).ToString());
+
+    [Fact]
+    public void What_the_client_broke_off_says_nothing_and_all_other_failures_leave_no_doubt()
+    {
+        var blameless = new[] { AttemptOutcome.Canceled, AttemptOutcome.Failed };
+        foreach (var outcome in AttemptOutcome.All.Except([AttemptOutcome.Ok, AttemptOutcome.ServerError]))
+        {
+            Assert.Equal(blameless.Contains(outcome) ? Verdict.None : Verdict.HardFailure, Verdicts.OfFailure(outcome));
+        }
+    }
+
+    [Theory]
+    [InlineData(1, 50, 0)]
+    [InlineData(1, 100, 0)]
+    [InlineData(2, 50, 1)]
+    [InlineData(2, 100, 1)]
+    [InlineData(3, 50, 1)]
+    [InlineData(3, 100, 2)]
+    [InlineData(5, 50, 2)]
+    [InlineData(5, 10, 0)]
+    [InlineData(10, 10, 1)]
+    [InlineData(5, 0, 0)]
+    public void So_many_of_a_cluster_are_left_out_at_most(int total, int maxPercent, int most)
+    {
+        var ejected = 0;
+        while (EjectionLimit.Allows(total, ejected, total - ejected - 1, maxPercent))
+        {
+            ejected++;
+        }
+
+        Assert.Equal(most, ejected);
+    }
+
+    private static void Count(Circuit circuit, Verdict verdict, int times)
+    {
+        for (var i = 0; i < times; i++)
+        {
+            circuit.Count(verdict, TimeSpan.FromSeconds(1));
+        }
+    }
+}
