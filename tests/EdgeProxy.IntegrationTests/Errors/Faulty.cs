@@ -34,9 +34,14 @@ internal static class Faulty
         _ => throw new ArgumentOutOfRangeException(nameof(fault), fault, null),
     };
 
+    /// <summary>Answers once the request is through: an answer that comes before is another matter.</summary>
     private static RawUpstream Once(string answer) => RawUpstream.Start(async connection =>
     {
-        await connection.ReadHeadAsync();
+        if (await connection.ReadHeadAsync() is { } head && head.Contains("Content-Length: 5", StringComparison.OrdinalIgnoreCase))
+        {
+            await connection.ReadExactlyAsync(5);
+        }
+
         await connection.SendAsync(answer);
     });
 }
