@@ -9,9 +9,9 @@ internal sealed class Upload : Stream
 {
     private static readonly AsyncLocal<Upload?> Ambient = new();
 
-    private readonly Stream _body;
     private readonly CancellationTokenSource _ended;
     private readonly TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private Stream _body;
     private long _remaining;
     private volatile bool _endedEarly;
     private volatile bool _complete;
@@ -39,15 +39,15 @@ internal sealed class Upload : Stream
     /// <summary>Completes when the answer's head, or its absence, is known.</summary>
     public Task Settled => _settled.Task;
 
-    /// <summary>Puts an upload between the client's body and who copies it, and makes it current for this flow.</summary>
+    /// <summary>
+    /// Puts an upload between the client's body and who copies it, and makes it current for this flow, until the answer has ended:
+    /// the connection to the destination keeps it until its next request, and must not keep the client's with it.
+    /// </summary>
     public static void Begin(HttpContext context, CancellationToken cancellation)
     {
-        if (context.Request.Body is not Upload upload)
-        {
-            upload = new Upload(context.Request.Body, context.Request.ContentLength ?? -1, cancellation);
-            context.Request.Body = upload;
-        }
-
+        var upload = new Upload(context.Request.Body, context.Request.ContentLength ?? -1, cancellation);
+        context.Request.Body = upload;
+        context.Response.RegisterForDispose(upload);
         Ambient.Value = upload;
     }
 
@@ -56,7 +56,14 @@ internal sealed class Upload : Stream
     {
         _endedEarly = true;
         _settled.TrySetResult();
-        _ended.Cancel();
+        try
+        {
+            _ended.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // The request has ended before its answer came: nobody sends any more.
+        }
     }
 
     /// <summary>Completes <see cref="Settled"/>, unless the connection is <paramref name="awaiting"/> the head still.</summary>
@@ -124,4 +131,12 @@ internal sealed class Upload : Stream
     public override void SetLength(long value) => throw new NotSupportedException();
 
     public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    protected override void Dispose(bool disposing)
+    {
+        _ended.Dispose();
+        _body = Null;
+        _settled.TrySetResult();
+        base.Dispose(disposing);
+    }
 }
