@@ -77,7 +77,12 @@ internal sealed class ProtocolChoice(ConnectionDelegate next, KestrelServerLimit
             if (beginning == Beginning.Undecided)
             {
                 input.AdvanceTo(read.Buffer.Start, read.Buffer.End);
-                patience.CancelAfter(limits.RequestHeadersTimeout);
+                if (isEmpty)
+                {
+                    patience.CancelAfter(limits.RequestHeadersTimeout); // once, at the first byte
+                    isEmpty = false;
+                }
+
                 continue;
             }
 

@@ -1,0 +1,71 @@
+using System.IO.Pipelines;
+using EdgeProxy.Connections;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Xunit;
+
+namespace EdgeProxy.Tests.Connections;
+
+public sealed class ProtocolChoiceTests
+{
+    [Fact]
+    public async Task Each_further_byte_of_a_preface_wins_no_time()
+    {
+        var clock = new TimerCount();
+        var input = new Pipe(new PipeOptions(readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline));
+        var chosen = new TaskCompletionSource();
+        var choice = new ProtocolChoice(
+            _ =>
+            {
+                chosen.SetResult();
+                return Task.CompletedTask;
+            },
+            new KestrelServerLimits(),
+            clock);
+        var running = choice.OnConnectionAsync(new DefaultConnectionContext("id", new Duplex(input.Reader), new Duplex(input.Reader)));
+        foreach (var one in "PRI * HTTP/2.0\r\n\r\nSM\r\n\r"u8.ToArray())
+        {
+            await input.Writer.WriteAsync(new[] { one }, TestContext.Current.CancellationToken);
+            Assert.False(chosen.Task.IsCompleted);
+        }
+
+        // Once for a first byte, and once for all that follow.
+        Assert.Equal([TimeSpan.FromSeconds(130), TimeSpan.FromSeconds(30)], clock.Armed);
+        await input.Writer.CompleteAsync();
+        await running;
+    }
+
+    private sealed class Duplex(PipeReader input) : IDuplexPipe
+    {
+        public PipeReader Input => input;
+
+        public PipeWriter Output => throw new NotSupportedException();
+    }
+
+    /// <summary>Timers that never fire, and what they were set to.</summary>
+    private sealed class TimerCount : TimeProvider
+    {
+        public List<TimeSpan> Armed { get; } = [];
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            Armed.Add(dueTime);
+            return new Timer(this);
+        }
+
+        private sealed class Timer(TimerCount clock) : ITimer
+        {
+            public bool Change(TimeSpan dueTime, TimeSpan period)
+            {
+                clock.Armed.Add(dueTime);
+                return true;
+            }
+
+            public void Dispose()
+            {
+            }
+
+            public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+        }
+    }
+}
