@@ -14,11 +14,13 @@ internal sealed class DestinationArrivals(IServiceProvider services, Destination
 
     public void OnClusterAdded(ClusterState cluster) => Look(cluster);
 
-    public void OnClusterChanged(ClusterState cluster) => Look(cluster);
-
-    public void OnClusterRemoved(ClusterState cluster)
+    public void OnClusterChanged(ClusterState cluster)
     {
+        keeper.ForgetRemoved(cluster, isGone: false);
+        Look(cluster);
     }
+
+    public void OnClusterRemoved(ClusterState cluster) => keeper.ForgetRemoved(cluster, isGone: true);
 
     private void Look(ClusterState cluster)
     {

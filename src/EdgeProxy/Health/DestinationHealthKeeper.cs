@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Yarp.ReverseProxy.Health;
 using Yarp.ReverseProxy.Model;
 
@@ -12,10 +11,33 @@ internal sealed partial class DestinationHealthKeeper(
     IClusterDestinationsUpdater clusters, HealthReasons reasons, TimeProvider time, ILogger<DestinationHealthKeeper> logger)
     : IDestinationHealthUpdater, IDisposable
 {
-    /// <summary>One timer for each destination that passive checks keep out.</summary>
-    private readonly ConcurrentDictionary<DestinationState, ITimer> _reactivations = new();
+    /// <summary>Health changes rarely: whoever changes it does so alone, with all that follows from it.</summary>
+    private readonly Lock _changing = new();
+
+    /// <summary>One for each destination that passive checks keep out.</summary>
+    private readonly Dictionary<DestinationState, Reactivation> _reactivations = [];
+
+    /// <summary>Destinations that are out for a time.</summary>
+    public int Reactivations
+    {
+        get
+        {
+            lock (_changing)
+            {
+                return _reactivations.Count;
+            }
+        }
+    }
 
     public void SetActive(ClusterState cluster, IEnumerable<NewActiveDestinationHealth> newHealthPairs)
+    {
+        lock (_changing)
+        {
+            SetActiveLocked(cluster, newHealthPairs);
+        }
+    }
+
+    private void SetActiveLocked(ClusterState cluster, IEnumerable<NewActiveDestinationHealth> newHealthPairs)
     {
         var changed = false;
         foreach (var pair in newHealthPairs)
@@ -37,57 +59,101 @@ internal sealed partial class DestinationHealthKeeper(
 
     public void SetPassive(ClusterState cluster, DestinationState destination, DestinationHealth newHealth, TimeSpan reactivationPeriod)
     {
-        var health = destination.Health;
-        if (health.Passive == newHealth)
+        if (destination.Health.Passive == newHealth)
         {
-            return;
+            return; // nearly always: no lock
         }
 
-        health.Passive = newHealth;
-        Log(cluster, destination, "passive", newHealth);
-        clusters.UpdateAvailableDestinations(cluster);
-        if (newHealth == DestinationHealth.Unhealthy)
+        lock (_changing)
         {
-            var timer = time.CreateTimer(_ => Reactivate(cluster, destination), null, reactivationPeriod, Timeout.InfiniteTimeSpan);
-            Forget(destination);
-            _reactivations[destination] = timer;
+            if (destination.Health.Passive != newHealth)
+            {
+                ChangePassive(cluster, destination, newHealth);
+                Arm(cluster, destination, newHealth, reactivationPeriod);
+            }
         }
     }
 
     /// <summary>Health found at another address says nothing about this one.</summary>
     public void Reset(ClusterState cluster, DestinationState destination)
     {
-        Forget(destination);
-        destination.Health.Active = DestinationHealth.Unknown;
-        destination.Health.Passive = DestinationHealth.Unknown;
-        reasons.Note(destination, "its address changed");
-        Log(cluster, destination, "active", DestinationHealth.Unknown);
-        clusters.UpdateAvailableDestinations(cluster);
+        lock (_changing)
+        {
+            Forget(destination);
+            destination.Health.Active = DestinationHealth.Unknown;
+            destination.Health.Passive = DestinationHealth.Unknown;
+            reasons.Note(destination, "its address changed");
+            Log(cluster, destination, "active", DestinationHealth.Unknown);
+            clusters.UpdateAvailableDestinations(cluster);
+        }
+    }
+
+    /// <summary>Forgets destinations that <paramref name="cluster"/> has no more; all of them when it is gone itself.</summary>
+    public void ForgetRemoved(ClusterState cluster, bool isGone)
+    {
+        lock (_changing)
+        {
+            foreach (var (destination, reactivation) in _reactivations)
+            {
+                if (reactivation.Cluster == cluster
+                    && (isGone || !cluster.Destinations.TryGetValue(destination.DestinationId, out var present) || present != destination))
+                {
+                    Forget(destination);
+                }
+            }
+        }
     }
 
     public void Dispose()
     {
-        foreach (var destination in _reactivations.Keys)
+        lock (_changing)
         {
-            Forget(destination);
+            foreach (var destination in _reactivations.Keys)
+            {
+                Forget(destination);
+            }
         }
     }
 
-    private void Reactivate(ClusterState cluster, DestinationState destination)
+    private void ChangePassive(ClusterState cluster, DestinationState destination, DestinationHealth newHealth)
+    {
+        destination.Health.Passive = newHealth;
+        Log(cluster, destination, "passive", newHealth);
+        clusters.UpdateAvailableDestinations(cluster);
+    }
+
+    private void Arm(ClusterState cluster, DestinationState destination, DestinationHealth newHealth, TimeSpan period)
     {
         Forget(destination);
-        if (destination.Health.Passive == DestinationHealth.Unhealthy)
+        if (newHealth == DestinationHealth.Unhealthy)
         {
+            var reactivation = new Reactivation(cluster, destination);
+            reactivation.Timer = time.CreateTimer(_ => Reactivate(reactivation), null, period, Timeout.InfiniteTimeSpan);
+            _reactivations[destination] = reactivation; // a timer that fires already waits for the lock
+        }
+    }
+
+    private void Reactivate(Reactivation due)
+    {
+        lock (_changing)
+        {
+            var (cluster, destination) = (due.Cluster, due.Destination);
+            if (_reactivations.GetValueOrDefault(destination) != due)
+            {
+                return; // forgotten, or out anew since
+            }
+
+            Forget(destination);
             reasons.Note(destination, "its reactivation period is over");
-            SetPassive(cluster, destination, DestinationHealth.Unknown, TimeSpan.Zero);
+            ChangePassive(cluster, destination, DestinationHealth.Unknown);
         }
     }
 
     private void Forget(DestinationState destination)
     {
-        if (_reactivations.TryRemove(destination, out var timer))
+        if (_reactivations.Remove(destination, out var reactivation))
         {
-            timer.Dispose();
+            reactivation.Timer?.Dispose();
         }
     }
 
@@ -101,4 +167,13 @@ internal sealed partial class DestinationHealthKeeper(
     [LoggerMessage(Message = "Destination {Cluster}/{Destination} is {Health} by {Check} check: {Reason}")]
     private static partial void LogChange(
         ILogger logger, LogLevel level, string cluster, string destination, DestinationHealth health, string check, string reason);
+
+    private sealed class Reactivation(ClusterState cluster, DestinationState destination)
+    {
+        public ClusterState Cluster => cluster;
+
+        public DestinationState Destination => destination;
+
+        public ITimer? Timer { get; set; }
+    }
 }

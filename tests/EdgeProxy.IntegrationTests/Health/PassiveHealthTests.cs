@@ -1,5 +1,7 @@
 using System.Net;
+using EdgeProxy.Health;
 using EdgeProxy.IntegrationTests.Peers;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Xunit;
 
@@ -187,6 +189,27 @@ public sealed class PassiveHealthTests
 
         Assert.Equal(HttpStatusCode.ServiceUnavailable, (await edge.Client.GetAsync("/")).StatusCode);
         Assert.Equal(5, upstream.Hits);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_destination_that_a_reload_removes_is_not_waited_for(bool withItsCluster)
+    {
+        await using var upstream = await Upstream.StartAsync(context =>
+        {
+            context.Response.StatusCode = 500;
+            return Task.CompletedTask;
+        });
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address, cluster: Passive("01:00:00")));
+        var keeper = edge.Services.GetRequiredService<DestinationHealthKeeper>();
+        await FailAsync(edge, 5);
+        Assert.Equal(1, keeper.Reactivations);
+
+        var next = Edge.OneRoute(upstream.Address, cluster: Passive("01:00:00"));
+        await Reload.ApplyAsync(edge, withItsCluster ? next.Replace("\"up\"", "\"other\"") : next.Replace("\"a\": {", "\"b\": {"));
+
+        Assert.Equal(0, keeper.Reactivations);
     }
 
     private static async Task FailAsync(Edge edge, int times)
