@@ -152,6 +152,6 @@ internal sealed class TopClients(TimeProvider time, Revisions revisions)
 }
 
 /// <param name="Key">As `/v1/ratelimits/{policy}/buckets/{key}` takes it.</param>
-/// <param name="Count">Never less than the truth.</param>
+/// <param name="Count">An estimate; what came in the moment when somebody else was counting is missing.</param>
 /// <param name="AtMostOthers">How much of the count may be other keys', those that were too rare to be kept.</param>
 internal sealed record TopKey(string Key, long Count, long AtMostOthers);
