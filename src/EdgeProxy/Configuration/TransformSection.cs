@@ -24,7 +24,9 @@ internal static class TransformSection
 
     private static readonly TextShape Value = new()
     {
-        AnyScalar = true, Pattern = "^[\\t\\u0020-\\u007e\\u0080-\\u00ff]*$", Meaning = "a field value without controls",
+        AnyScalar = true,
+        Pattern = "^[\\t\\u0020-\\u007e\\u0080-\\u00ff]*$",
+        Meaning = "a field value without controls",
     };
 
     private static readonly (string Name, TextShape Shape)[] SetOrAppend = [("Set", Text), ("Append", Text)];
