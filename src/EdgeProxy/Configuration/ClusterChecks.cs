@@ -26,6 +26,7 @@ internal static class ClusterChecks
             CheckOpenTimes(section.Object("CircuitBreaker"), "OpenFor", "OpenForMax", faults);
             CheckOpenTimes(section.Object("Ejection"), "Base", "Max", faults);
             CheckPanic(section, faults);
+            CheckHash(section, faults);
             if (cluster.Config.HttpClient?.DangerousAcceptAnyServerCertificate == true
                 && section.Object("HttpClient").Find("DangerousAcceptAnyServerCertificate") is { } trust)
             {
@@ -89,6 +90,14 @@ internal static class ClusterChecks
         if (section.Duration(first) > section.Duration(most) && (section.Find(first) ?? section.Find(most)) is { } node)
         {
             faults.Error(FaultCodes.OutOfRange, node, $"{first} is longer than {most}");
+        }
+    }
+
+    private static void CheckHash(Section cluster, FaultList faults)
+    {
+        if (cluster.Find("HashBy") is { } key && cluster.Text("LoadBalancingPolicy") != "ConsistentHash")
+        {
+            faults.Error(FaultCodes.ConflictingKeys, key, "HashBy says nothing unless LoadBalancingPolicy is ConsistentHash");
         }
     }
 

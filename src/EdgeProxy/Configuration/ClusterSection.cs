@@ -14,6 +14,14 @@ internal static class ClusterSection
 
     private static readonly TextShape Address = new() { Meaning = "an absolute http or https address" };
 
+    private const string HeaderPrefix = "Header:";
+
+    private static readonly TextShape HashKey = new()
+    {
+        Pattern = "^([Cc][Ll][Ii][Ee][Nn][Tt]|[Hh][Ee][Aa][Dd][Ee][Rr]:[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128})$",
+        Meaning = "Client or Header:NAME",
+    };
+
     private static readonly ObjectShape Destination = new(
         new Key("Address", Address, "Where requests go, such as `http://10.0.0.7:5001/`.") { Required = true },
         new Key("Health", Address, "Where active probes go; Address when absent."),
@@ -65,8 +73,11 @@ internal static class ClusterSection
     public static ObjectShape Shape { get; } = new(
         new Key("Destinations", new MapShape(Destination, "destination"), "Where requests may go, by id.") { Required = true },
         new Key("LoadBalancingPolicy",
-            Known("PowerOfTwoChoices", "FirstAlphabetical", "Random", "RoundRobin", "LeastRequests"), "How a destination is chosen.")
+            Known("PowerOfTwoChoices", "FirstAlphabetical", "Random", "RoundRobin", "LeastRequests", "ConsistentHash"),
+            "How a destination is chosen.")
         { Default = "PowerOfTwoChoices" },
+        new Key("HashBy", HashKey, "What `ConsistentHash` keeps together. `Header:NAME`: the field's value; without the field, the client.")
+        { Default = "Client" },
         new Key("CircuitBreaker", BreakerSection.Shape, "When to stop sending requests to what fails."),
         new Key("Ejection", BreakerSection.Ejection, "How a destination that fails is left out."),
         new Key("PanicThreshold", new RatioShape(0, 1),
@@ -86,6 +97,9 @@ internal static class ClusterSection
         Breaker = BreakerSection.Bind(entry.Section.Object("CircuitBreaker")),
         Ejection = BreakerSection.BindEjection(entry.Section.Object("Ejection")),
         PanicThreshold = entry.Section.OptionalRatio("PanicThreshold") ?? 0,
+        HashHeader = entry.Section.Text("HashBy") is { } by && by.StartsWith(HeaderPrefix, StringComparison.OrdinalIgnoreCase)
+            ? by[HeaderPrefix.Length..]
+            : null,
         SlowStart = entry.Section.Duration("SlowStart"),
         Destinations = entry.Section.Entries("Destinations").ToFrozenDictionary(
             d => d.Id,

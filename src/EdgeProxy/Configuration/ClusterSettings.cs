@@ -21,6 +21,9 @@ internal sealed record ClusterSettings
     /// <summary>Time over which a destination that joins comes to its full share; zero, the default: at once.</summary>
     public TimeSpan SlowStart { get; init; }
 
+    /// <summary>Field whose value `ConsistentHash` goes by; null: the client.</summary>
+    public string? HashHeader { get; init; }
+
     /// <summary>All of it in one text: equal texts, equal settings.</summary>
     public string Stamp
     {
@@ -28,7 +31,8 @@ internal sealed record ClusterSettings
         {
             var destinations = Destinations.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => $"{pair.Key} {pair.Value}");
             return string.Create(
-                CultureInfo.InvariantCulture, $"{Breaker}\n{Ejection}\n{PanicThreshold} {SlowStart}\n{string.Join('\n', destinations)}");
+                CultureInfo.InvariantCulture,
+                $"{Breaker}\n{Ejection}\n{PanicThreshold} {SlowStart} {HashHeader}\n{string.Join('\n', destinations)}");
         }
     }
 

@@ -99,11 +99,12 @@ internal static class ProxyChecks
         _ => false,
     };
 
-    /// <summary>The passive policy of ours is not registered here; its name has been checked already.</summary>
+    /// <summary>Policies of ours are not registered here; their names have been checked already.</summary>
     private static ClusterConfig Known(ClusterConfig cluster) => cluster.HealthCheck?.Passive is not { } passive
-        ? cluster
+        ? cluster with { LoadBalancingPolicy = null }
         : cluster with
         {
+            LoadBalancingPolicy = null,
             HealthCheck = cluster.HealthCheck with
             {
                 Passive = passive with { Policy = HealthCheckConstants.PassivePolicy.TransportFailureRate },

@@ -10,6 +10,7 @@ namespace EdgeProxy.Health;
 internal sealed record ClusterView(
     string Id,
     string LoadBalancingPolicy,
+    string? HashHeader,
     SessionAffinityView SessionAffinity,
     HealthCheckView HealthCheck,
     HttpRequestView HttpRequest,
@@ -31,6 +32,7 @@ internal sealed record ClusterView(
         return new ClusterView(
             cluster.ClusterId,
             config.LoadBalancingPolicy ?? "PowerOfTwoChoices",
+            runtime.Settings.HashHeader,
             SessionAffinityView.Of(config.SessionAffinity),
             HealthCheckView.Of(config.HealthCheck),
             HttpRequestView.Of(config),

@@ -27,6 +27,7 @@ internal static class BalancingServices
         services.AddSingleton<ILoadBalancingPolicy, RoundRobinPolicy>();
         services.AddSingleton<ILoadBalancingPolicy, LeastRequestsPolicy>();
         services.AddSingleton<ILoadBalancingPolicy, FirstAlphabeticalPolicy>();
+        services.AddSingleton<ILoadBalancingPolicy, ConsistentHashPolicy>();
 
         services.RemoveAll<IAvailableDestinationsPolicy>();
         services.AddSingleton<IAvailableDestinationsPolicy>(provider => new AvailabilityPolicy(

@@ -104,6 +104,20 @@ public sealed class DestinationStateTests
             async () => (await ClusterAsync(edge)).GetProperty("inFlight").GetInt32() == 0, "no request is counted as in flight");
     }
 
+    [Fact]
+    public async Task A_value_of_a_field_stays_at_its_destination_and_without_it_the_client_does()
+    {
+        await using var a = await Upstream.StartAsync("a");
+        await using var b = await Upstream.StartAsync("b");
+        await using var edge = await Edge.StartAsync(
+            Two(a, b, cluster: ", \"LoadBalancingPolicy\": \"ConsistentHash\", \"HashBy\": \"Header:Cookie\""));
+        var first = await Task.WhenAll(Enumerable.Range(0, 30).Select(tenant => GetAsync(edge, $"tenant={tenant}")));
+        var second = await Task.WhenAll(Enumerable.Range(0, 30).Select(tenant => GetAsync(edge, $"tenant={tenant}")));
+        Assert.Equal(first, second);
+        Assert.Equal(["a", "b"], first.Distinct().Order());
+        Assert.Single((await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => edge.Client.GetStringAsync("/")))).Distinct());
+    }
+
     private static string Two(Upstream a, Upstream b, string destination = "", string cluster = "") => $$"""
         "ReverseProxy": {
           "Routes": { "all": { "ClusterId": "up", "Match": { "Path": "/{**rest}" } } },

@@ -1,3 +1,4 @@
+using EdgeProxy.Configuration;
 using EdgeProxy.Resilience;
 using FsCheck;
 using FsCheck.Fluent;
@@ -108,6 +109,43 @@ public sealed class BalancingPolicyTests
             Assert.Equal(weights.Index().Select(w => w.Index == skipped ? 0 : w.Item), counts);
         }
     }).QuickCheckThrowOnFailure();
+
+    [Fact]
+    public void When_a_destination_leaves_its_keys_alone_move_and_spread_over_the_others() => Prop.ForAll<byte, byte>((count, gone) =>
+    {
+        var (cluster, all) = Hashing([.. Enumerable.Repeat(1, 2 + (count % 8))]);
+        var leaver = all[gone % all.Count];
+        var left = all.Where(one => one != leaver).ToList();
+        var policy = new ConsistentHashPolicy();
+        for (var key = 0; key < 200; key++)
+        {
+            var request = RequestOf(key);
+            var before = policy.PickDestination(request, cluster, all);
+            var after = policy.PickDestination(request, cluster, left);
+            Assert.True(before == leaver ? left.Contains(after!) : after == before);
+        }
+    }).QuickCheckThrowOnFailure();
+
+    [Fact]
+    public void Keys_are_spread_by_weight()
+    {
+        var (cluster, all) = Hashing(1, 1, 2);
+        var policy = new ConsistentHashPolicy();
+        var picked = Enumerable.Range(0, 8000).Select(key => policy.PickDestination(RequestOf(key), cluster, all)).ToList();
+        Assert.InRange(picked.Count(one => one == all[0]), 1800, 2200);
+        Assert.InRange(picked.Count(one => one == all[2]), 3700, 4300);
+    }
+
+    private static (ClusterState Cluster, IReadOnlyList<DestinationState> Destinations) Hashing(params int[] weights) => Clusters.Of(
+        [.. weights.Select(weight => new DestinationSettings { Weight = weight })],
+        new ClusterSettings { ClusterId = "c", HashHeader = "X-Tenant" });
+
+    private static DefaultHttpContext RequestOf(int key)
+    {
+        var request = new DefaultHttpContext();
+        request.Request.Headers["X-Tenant"] = $"tenant-{key}";
+        return request;
+    }
 
     private static void Busy(DestinationState destination, int requests)
     {
