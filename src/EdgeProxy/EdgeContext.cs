@@ -4,6 +4,7 @@ using EdgeProxy.Configuration;
 using EdgeProxy.Errors;
 using EdgeProxy.Metrics;
 using EdgeProxy.RateLimiting;
+using Microsoft.AspNetCore.Http.Timeouts;
 using EdgeProxy.Resilience;
 
 namespace EdgeProxy;
@@ -51,6 +52,9 @@ internal sealed class EdgeContext(Revision revision, string requestId, long star
     /// <summary>The attempt that is under way, from the choice of its destination to the end of its answer.</summary>
     public AttemptPass Attempt { get; set; }
 
+    /// <summary>The route's time for the request has run out, and that is what ended the forward.</summary>
+    public bool DeadlinePassed { get; set; }
+
     /// <summary>Address of the destination that the request was sent to last; null when to none.</summary>
     public string? SentTo { get; set; }
 
@@ -92,6 +96,10 @@ internal static class EdgeContextExtensions
     public static EdgeContext Edge(this HttpContext context) =>
         context.Features.Get<EdgeContext>()
         ?? throw new InvalidOperationException("The request has not passed EdgeContextMiddleware.");
+
+    /// <summary>Whether the route's time for the request has run out. Who asks stands below the platform's request timeouts.</summary>
+    public static bool IsPastDeadline(this HttpContext context) =>
+        context.Features.Get<IHttpRequestTimeoutFeature>()?.RequestTimeoutToken.IsCancellationRequested is true;
 
     /// <summary>Ends the request with an error of the catalogue. The first failure of a request stands.</summary>
     public static void Fail(this HttpContext context, EdgeError error, int? retryAfterSeconds = null) =>

@@ -30,7 +30,7 @@ internal sealed partial class ErrorMiddleware(
             }
         }
 
-        if (edge.Failure is null && FailureCauses.OfOutcome(context, time) is { } error)
+        if (edge.Failure is null && FailureCauses.OfOutcome(context) is { } error)
         {
             edge.Failure = new EdgeFailure(error);
         }

@@ -1,4 +1,3 @@
-using Microsoft.AspNetCore.Http.Timeouts;
 using Yarp.ReverseProxy.Model;
 
 namespace EdgeProxy.Errors;
@@ -6,9 +5,6 @@ namespace EdgeProxy.Errors;
 /// <summary>Finds the row of the catalogue for a request that ended without naming one itself.</summary>
 internal static class FailureCauses
 {
-    /// <summary>Timers count in coarser steps than clocks, and may be a step early.</summary>
-    private static readonly TimeSpan TimerSlack = TimeSpan.FromMilliseconds(20);
-
     /// <summary>What an exception that reached the top stands for.</summary>
     public static EdgeError OfException(HttpContext context, Exception exception) => exception switch
     {
@@ -18,11 +14,11 @@ internal static class FailureCauses
     };
 
     /// <summary>What the state that the request was left in stands for; null when all is well.</summary>
-    public static EdgeError? OfOutcome(HttpContext context, TimeProvider time)
+    public static EdgeError? OfOutcome(HttpContext context)
     {
         if (context.GetForwarderErrorFeature() is { } forwarder)
         {
-            return ForwarderErrors.ToEdgeError(context, forwarder, IsPastDeadline(context, time));
+            return ForwarderErrors.ToEdgeError(context, forwarder, context.Edge().DeadlinePassed);
         }
 
         var edge = context.Edge();
@@ -32,7 +28,7 @@ internal static class FailureCauses
             (null, StatusCodes.Status405MethodNotAllowed) => EdgeErrors.MethodNotAllowed,
             (not null, StatusCodes.Status503ServiceUnavailable) when context.Features.Get<IReverseProxyFeature>() is null
                 => EdgeErrors.ClusterMissing,
-            (not null, StatusCodes.Status504GatewayTimeout) when IsUnsent(context) && IsPastDeadline(context, time)
+            (not null, StatusCodes.Status504GatewayTimeout) when IsUnsent(context) && edge.DeadlinePassed
                 => EdgeErrors.DeadlineExceeded,
             _ => null,
         };
@@ -51,11 +47,4 @@ internal static class FailureCauses
     /// <summary>True when nothing of an upstream's answer is on the response: then a 504 is the platform's own.</summary>
     private static bool IsUnsent(HttpContext context) =>
         context.Features.Get<IReverseProxyFeature>()?.ProxiedDestination is null && !context.Response.HasStarted;
-
-    private static bool IsPastDeadline(HttpContext context, TimeProvider time)
-    {
-        var metadata = context.GetEndpoint()?.Metadata;
-        var timeout = metadata?.GetMetadata<RequestTimeoutPolicy>()?.Timeout ?? metadata?.GetMetadata<RequestTimeoutAttribute>()?.Timeout;
-        return timeout is { } limit && time.GetElapsedTime(context.Edge().StartedAt) >= limit - TimerSlack;
-    }
 }

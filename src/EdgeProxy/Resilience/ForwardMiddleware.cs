@@ -62,6 +62,7 @@ internal sealed class ForwardMiddleware(RequestDelegate next, Breakers breakers,
     /// <summary>The last attempt is over, its answer through or broken off.</summary>
     private void End(HttpContext context, EdgeContext edge)
     {
+        edge.DeadlinePassed = context.IsPastDeadline(); // nobody can ask above the request timeouts
         if (edge.Attempt.Runtime is not null && context.GetForwarderErrorFeature() is { } report && IsBroken(report.Error))
         {
             breakers.Break(edge.Attempt);

@@ -1,6 +1,5 @@
 using EdgeProxy.Yarp;
 using Microsoft.AspNetCore.Http.Features;
-using Microsoft.AspNetCore.Http.Timeouts;
 
 namespace EdgeProxy.Resilience;
 
@@ -84,8 +83,7 @@ internal sealed class UpstreamHandler(string cluster, UpstreamPools pools, Attem
 
     /// <summary>The route's timeout signals the same token as the client's going away.</summary>
     private static bool ClientIsGone(HttpContext client) =>
-        client.RequestAborted.IsCancellationRequested
-        && client.Features.Get<IHttpRequestTimeoutFeature>()?.RequestTimeoutToken.IsCancellationRequested is not true;
+        client.RequestAborted.IsCancellationRequested && !client.IsPastDeadline();
 
     private static bool IsStale(HttpRequestException exception) => AttemptOutcome.FindClosed(exception) is { Reused: true };
 
