@@ -33,7 +33,7 @@ internal sealed class SimulatedRun
         _policy = Limits.Policy(Limits.Of(scenario.Capacity, scenario.PerSecond, 1)) with { Decide = scenario.Decide };
         _oracle = new WatchedBucket(_policy.Set.Rates[0], _began);
         _virtual = new WatchedBucket(_policy.Set.Rates[0], _began);
-        _store = new SimulatedStore(_world, _policy.Set, scenario.Options)
+        _store = new SimulatedStore(_world, scenario.Options)
         {
             Spent = tokens => _virtual.Charge(tokens, _world.Now),
             Pause = (_began + (long)(scenario.Pause.From * 1e6), _began + (long)(scenario.Pause.To * 1e6)),

@@ -4,11 +4,11 @@ using EdgeProxy.Redis;
 namespace EdgeProxy.Tests.RateLimiting.Simulation;
 
 /// <summary>The network and the store between the nodes of a simulation: delays, a pause, and each node's breaker.</summary>
-internal sealed class SimulatedStore(SimulatedWorld world, LimitSet limits, LeaseOptions options)
+internal sealed class SimulatedStore(SimulatedWorld world, LeaseOptions options)
 {
     private const long Deadline = 5000;
 
-    private readonly LeaseTwin _twin = new(limits, options);
+    private readonly BucketTwin _twin = new();
     private readonly Random _random = new(17);
 
     /// <summary>Told what was spent in the store for waiting requests, when it was.</summary>
@@ -22,6 +22,9 @@ internal sealed class SimulatedStore(SimulatedWorld world, LimitSet limits, Leas
     public Link LinkOf(int node, int nodes) => new(this, node) { Nodes = nodes };
 
     private long Delay() => 200 + _random.Next(150);
+
+    private LeaseReply Answer(int node, LeaseAsk ask) => RedisLeaseStore.ReplyOf(
+        _twin.LeaseAsync("bucket", $"n{node}", ask, options, World.Now).AsTask().GetAwaiter().GetResult().Reply);
 
     private bool IsPaused(long at) => at >= Pause.From && at < Pause.To;
 
@@ -72,7 +75,7 @@ internal sealed class SimulatedStore(SimulatedWorld world, LimitSet limits, Leas
                     return;
                 }
 
-                var answer = store._twin.Ask(node, told, store.World.Now);
+                var answer = store.Answer(node, told);
                 store.Spent(answer.Got);
                 store.World.In(store.Delay(), () => End(reply, new StoreReply<LeaseReply>(StoreMiss.None, answer)));
             }
