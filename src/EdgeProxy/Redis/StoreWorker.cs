@@ -22,6 +22,7 @@ internal sealed partial class StoreWorker(RedisStore store, ConfigurationOptions
     private readonly RedisValue[] _node = [Guid.NewGuid().ToString("N")];
     private readonly SemaphoreSlim _nudge = new(0, 1);
     private IConnectionMultiplexer? _connection;
+    private Task _search = Task.CompletedTask;
 
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
@@ -60,6 +61,11 @@ internal sealed partial class StoreWorker(RedisStore store, ConfigurationOptions
                 wasUp = isUp;
             }
 
+            if (!isUp && _search.IsCompleted)
+            {
+                _search = SearchAsync();
+            }
+
             wait = isUp ? FirstProbe : TimeSpan.FromTicks(Math.Min(wait.Ticks * 3 / 2, LastProbe.Ticks));
             await WaitAsync(isUp ? Beat : wait, stoppingToken);
         }
@@ -80,6 +86,26 @@ internal sealed partial class StoreWorker(RedisStore store, ConfigurationOptions
         catch (Exception exception) when (exception is RedisException or IOException or System.Net.Sockets.SocketException)
         {
             return null;
+        }
+    }
+
+    /// <summary>
+    /// Asks the servers that are left who serves what now. The client asks by itself when a connection breaks, which is before another
+    /// server has taken over, and then once a minute.
+    /// </summary>
+    private async Task SearchAsync()
+    {
+        try
+        {
+            if (_connection is { } connection && connection.GetEndPoints().Length > 1 && await connection.ConfigureAsync())
+            {
+                store.Use(connection);
+                Nudge();
+            }
+        }
+        catch (Exception exception) when (exception is RedisException or ObjectDisposedException or TimeoutException)
+        {
+            // Nobody knows yet: asked again with the next probe.
         }
     }
 

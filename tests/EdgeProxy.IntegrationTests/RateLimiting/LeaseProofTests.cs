@@ -1,4 +1,5 @@
 using EdgeProxy.IntegrationTests.Peers;
+using EdgeProxy.RateLimiting;
 using EdgeProxy.Tests.RateLimiting;
 using StackExchange.Redis;
 using Xunit;
@@ -62,6 +63,34 @@ public sealed class LeaseProofTests(ITestOutputHelper output) : IAsyncLifetime
         var found = await BrokenAsync(() => scripts);
         output.WriteLine($"{rule}: {found}");
         Assert.NotNull(found);
+    }
+
+    [Fact]
+    public async Task What_was_spent_without_the_store_is_taken_from_each_limit_down_to_nothing()
+    {
+        var scripts = new BothScripts(await RedisScripts.LoadAsync(_connection.GetDatabase(), script => script), new BucketTwin());
+        var random = new Random(20261122);
+        for (var run = 0; run < 200; run++)
+        {
+            var (key, now) = ($"debt:{run}", 200_000_000_000_000L);
+            var limits = new LimitSet([.. Enumerable.Range(0, random.Next(1, 4)).Select(i => new Limit(
+                $"limit-{i}", random.Next(20, 100), 1, TimeSpan.FromHours(1)))]);
+            await scripts.TakeAsync(key, limits, random.Next(20) * Rate.Token, now);
+            var before = (await scripts.LookAsync(key, limits, fill: false, now)).Reply[3..];
+            var (debt, deficit) = (random.Next(40) * Rate.Token, default(Levels));
+            for (var i = 0; i < limits.Rates.Length; i++)
+            {
+                deficit[i] = random.Next(2) * random.Next(60) * Rate.Token;
+            }
+
+            var ask = new LeaseAsk(limits, 0, Rate.Token, 0, 0, 1, 0, 0, 0, debt, deficit, false);
+            await scripts.LeaseAsync(key, "node", ask, LeaseOptions.Default, now);
+            var after = (await scripts.LookAsync(key, limits, fill: false, now)).Reply[3..];
+            for (var i = 0; i < limits.Rates.Length; i++)
+            {
+                Assert.Equal(Math.Max(0, before[i] - debt - deficit[i]), after[i]);
+            }
+        }
     }
 
     private static async Task<string?> BrokenAsync(Func<IBucketScripts> scripts)

@@ -5,66 +5,245 @@ using Xunit;
 
 namespace EdgeProxy.IntegrationTests.RateLimiting;
 
-/// <summary>Three real masters that share the slots, and policies whose keys lie in different ones.</summary>
+/// <summary>Real masters that share the slots, and policies whose keys lie in different ones.</summary>
 public sealed class RedisClusterTests
 {
+    private const int Capacity = 5;
+
     [Fact]
-    public async Task Policies_in_different_slots_count_survive_lost_scripts_and_a_lost_master()
+    public async Task Policies_in_different_slots_are_decided_by_the_store_all_or_none()
     {
-        await using var one = await NodeAsync();
-        await using var two = await NodeAsync();
-        await using var three = await NodeAsync();
-        await JoinAsync(one, two, three);
+        await using var cluster = await Cluster.StartAsync(masters: 3, replicas: 0);
         await using var upstream = await Upstream.StartAsync();
-        await using var edge = await Edge.StartAsync(
-            $"\"RateLimits\": {{ {Policy("a", 5)}, {Policy("b", 100)}, {Policy("c", 100)}, {Policy("d", 100)} }},"
-            + Edge.OneRoute(upstream.Address, "\"RateLimits\": [ \"a\", \"b\", \"c\", \"d\" ]"),
-            $"\"Store\": {{ \"Redis\": \"{one.Address},{two.Address},{three.Address}\" }}");
-        await SharedLimitsTests.UpAsync(edge);
+        await using var edge = await StartAsync(cluster, upstream);
         Assert.True(SharedLimitsTests.Store(edge).IsCluster);
 
-        Assert.InRange(await AdmittedAsync(edge, 10), 5, 10); // up to a burst more if the machine was too slow for the store
-        foreach (var node in new[] { one, two, three })
+        await ByStoreAloneAsync(edge, async () =>
         {
-            await using var admin = await node.ConnectAsync();
-            await admin.GetServer(node.Address).ExecuteAsync("SCRIPT", "FLUSH");
-        }
+            await cluster.OnMastersAsync("FLUSHALL");
+            var (admitted, last) = await SendAsync(edge, 2 * Capacity);
 
-        Assert.Equal(0, await AdmittedAsync(edge, 5));
-        two.Kill();
-        await AdmittedAsync(edge, 50);
-        await two.StartAgainAsync();
-        await SharedLimitsTests.UpAsync(edge);
-        Assert.Equal(0, await AdmittedAsync(edge, 5));
+            // What refused requests took from the other policies has been given back.
+            return () =>
+            {
+                Assert.Equal(Capacity, admitted);
+                Assert.Contains($"\"a\";r={100 - Capacity}", last, StringComparison.Ordinal);
+                Assert.Contains($"\"c\";r={100 - Capacity}", last, StringComparison.Ordinal);
+            };
+        });
+        Assert.InRange((await cluster.OnMastersAsync("KEYS", "rl:*")).Count(keys => keys.Length > 0), 2, 3);
     }
 
-    private static Task<RedisServer> NodeAsync() =>
-        RedisServer.StartAsync("--cluster-enabled", "yes", "--cluster-port", $"{RedisServer.FreePort()}");
-
-    private static async Task JoinAsync(params RedisServer[] nodes)
+    [Fact]
+    public async Task Masters_that_have_forgotten_the_scripts_are_taught_them_and_decide()
     {
-        string[] arguments = ["--cluster", "create", .. nodes.Select(node => node.Address), "--cluster-replicas", "0", "--cluster-yes"];
-        using var create = Process.Start(new ProcessStartInfo("redis-cli", arguments) { RedirectStandardOutput = true })!;
-        var said = await create.StandardOutput.ReadToEndAsync();
-        await create.WaitForExitAsync();
-        Assert.True(create.ExitCode == 0, said);
+        await using var cluster = await Cluster.StartAsync(masters: 3, replicas: 0);
+        await using var upstream = await Upstream.StartAsync();
+        await using var edge = await StartAsync(cluster, upstream);
+
+        await ByStoreAloneAsync(edge, async () =>
+        {
+            await cluster.OnMastersAsync("FLUSHALL");
+            await SendAsync(edge, Capacity);
+            await cluster.OnMastersAsync("SCRIPT", "FLUSH");
+            var (admitted, _) = await SendAsync(edge, Capacity);
+            return () => Assert.Equal(0, admitted);
+        });
+    }
+
+    [Fact]
+    public async Task A_master_that_is_killed_is_replaced_in_the_middle_and_the_store_decides_again()
+    {
+        await using var cluster = await Cluster.StartAsync(masters: 3, replicas: 3);
+        await using var upstream = await Upstream.StartAsync();
+        await using var edge = await StartAsync(cluster, upstream);
+        await SendAsync(edge, Capacity);
+        await Wait.UntilAsync(cluster.IsInStepAsync, "all replicas have what their masters have");
+        var owner = await cluster.OwnerOfAsync("rl:nodes");
+        owner.Kill();
+
+        // Until a replica is promoted and after: nothing but the upstream's answers and refusals.
+        await Wait.UntilAsync(async () =>
+        {
+            await SendAsync(edge, 5);
+            return await cluster.IsWholeAsync(without: owner);
+        }, "a replica serves the slots of the one that died");
+        await Wait.UntilAsync(() => SharedLimitsTests.Store(edge).IsUp, "the edge asks the store again");
+        await ByStoreAloneAsync(edge, async () =>
+        {
+            await SharedLimitsTests.UpAsync(edge);
+            await cluster.OnMastersAsync("FLUSHALL");
+            var (admitted, _) = await SendAsync(edge, 2 * Capacity);
+            return () => Assert.Equal(Capacity, admitted);
+        });
+    }
+
+    private static async Task<Edge> StartAsync(Cluster cluster, Upstream upstream)
+    {
+        var edge = await Edge.StartAsync(
+            $"\"RateLimits\": {{ {Policy("a", 100)}, {Policy("b", 100)}, {Policy("c", 100)}, {Policy("d", Capacity)} }},"
+            + Edge.OneRoute(upstream.Address, "\"RateLimits\": [ \"a\", \"b\", \"c\", \"d\" ]"),
+            $"\"Store\": {{ \"Redis\": \"{cluster.Addresses}\" }}");
+        await SharedLimitsTests.UpAsync(edge);
+        return edge;
     }
 
     private static string Policy(string name, int capacity) => $$"""
-        "{{name}}": { "Per": "Global", "Limits": [ { "Name": "{{name}}", "Capacity": {{capacity}}, "Refill": 1, "Every": "1h" } ] }
+        "{{name}}": { "Per": "Global", "Decide": "Strict",
+          "Limits": [ { "Name": "{{name}}", "Capacity": {{capacity}}, "Refill": 1, "Every": "1h" } ] }
         """;
 
-    /// <summary>No request may end in anything but the upstream's answer or a refusal.</summary>
-    private static async Task<int> AdmittedAsync(Edge edge, int requests)
+    /// <summary>
+    /// Runs until no decision of a run was the node's own, which it is when the machine is too busy for an answer within 5 ms; then
+    /// checks that run. So what is checked is what the store decided.
+    /// </summary>
+    private static async Task ByStoreAloneAsync(Edge edge, Func<Task<Action>> run)
     {
-        var admitted = 0;
+        using var readings = new Readings(edge);
+        await Wait.UntilAsync(async () =>
+        {
+            await SharedLimitsTests.UpAsync(edge);
+            var (local, store) = (Decisions(readings, "local"), Decisions(readings, "store"));
+            var check = await run();
+            if (Decisions(readings, "local") > local)
+            {
+                return false;
+            }
+
+            Assert.True(Decisions(readings, "store") > store, "nobody decided anything");
+            check();
+            return true;
+        }, "a run in which the store made every decision");
+    }
+
+    private static double Decisions(Readings readings, string source) =>
+        (from policy in (string[])["a", "b", "c", "d"]
+         from decision in (string[])["allow", "deny"]
+         select readings[$"edgeproxy_ratelimit_decisions_total{{policy={policy},decision={decision},source={source}}}"]).Sum();
+
+    /// <summary>No request may end in anything but the upstream's answer or a refusal.</summary>
+    private static async Task<(int Admitted, string Last)> SendAsync(Edge edge, int requests)
+    {
+        var (admitted, last) = (0, "");
         for (var i = 0; i < requests; i++)
         {
             using var answer = await edge.Client.GetAsync("/");
             Assert.True(answer.StatusCode is HttpStatusCode.OK or HttpStatusCode.TooManyRequests, answer.StatusCode.ToString());
             admitted += answer.IsSuccessStatusCode ? 1 : 0;
+            last = string.Join(',', answer.Headers.GetValues("RateLimit"));
         }
 
-        return admitted;
+        return (admitted, last);
+    }
+
+    private sealed class Cluster : IAsyncDisposable
+    {
+        private readonly List<RedisServer> _nodes = [];
+
+        public string Addresses => string.Join(',', _nodes.Select(node => node.Address));
+
+        public static async Task<Cluster> StartAsync(int masters, int replicas)
+        {
+            var cluster = new Cluster();
+            for (var i = 0; i < masters + replicas; i++)
+            {
+                cluster._nodes.Add(await RedisServer.StartAsync(
+                    "--cluster-enabled", "yes", "--cluster-port", $"{RedisServer.FreePort()}", "--cluster-node-timeout", "2000",
+                    "--repl-diskless-sync-delay", "0"));
+            }
+
+            string[] nodes = [.. cluster._nodes.Select(node => node.Address)];
+            await CommandAsync(["--cluster", "create", .. nodes, "--cluster-replicas", $"{replicas / masters}", "--cluster-yes"]);
+            await Wait.UntilAsync(() => cluster.IsWholeAsync(), "all nodes know that all slots are served");
+            return cluster;
+        }
+
+        /// <summary>On each node that is a master now.</summary>
+        public async Task<string[]> OnMastersAsync(params string[] command)
+        {
+            var said = new List<string>();
+            foreach (var node in _nodes)
+            {
+                if (await TryAsync(node, "ROLE") is { } role && role.StartsWith("master", StringComparison.Ordinal))
+                {
+                    said.Add(await TryAsync(node, command) ?? "");
+                }
+            }
+
+            return [.. said];
+        }
+
+        public async Task<RedisServer> OwnerOfAsync(string key)
+        {
+            var slot = await CommandAsync(["-p", $"{_nodes[0].Port}", "CLUSTER", "KEYSLOT", key]);
+            var nodes = await CommandAsync(["-p", $"{_nodes[0].Port}", "CLUSTER", "NODES"]);
+            var owner = nodes.Split('\n').Select(line => line.Split(' ')).First(words => words.Length > 8
+                && words[2].Contains("master", StringComparison.Ordinal)
+                && words[8].Split('-') is [var from, var to] && Number(from) <= Number(slot) && Number(slot) <= Number(to));
+            return _nodes.Single(node => owner[1].StartsWith(node.Address + "@", StringComparison.Ordinal));
+        }
+
+        /// <summary>Each replica has been in touch with its master: else it would not take over.</summary>
+        public async Task<bool> IsInStepAsync()
+        {
+            foreach (var node in _nodes)
+            {
+                var replication = await TryAsync(node, "INFO", "replication");
+                if (replication!.Contains("role:slave", StringComparison.Ordinal)
+                    && !replication.Contains("master_link_status:up", StringComparison.Ordinal))
+                {
+                    return false;
+                }
+            }
+
+            return true;
+        }
+
+        /// <summary>All nodes that live say that all slots are served.</summary>
+        public async Task<bool> IsWholeAsync(RedisServer? without = null)
+        {
+            foreach (var node in _nodes.Where(node => node != without))
+            {
+                if (await TryAsync(node, "CLUSTER", "INFO") is not { } info || !info.Contains("cluster_state:ok", StringComparison.Ordinal))
+                {
+                    return false;
+                }
+            }
+
+            return without is null || (await TryAsync(_nodes.First(node => node != without), "CLUSTER", "NODES"))!
+                .Split('\n').Count(line => line.Split(' ') is { Length: > 8 } words
+                    && words[2].EndsWith("master", StringComparison.Ordinal)
+                    && (words[7] == "connected" || words[2].StartsWith("myself", StringComparison.Ordinal))) == 3;
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            foreach (var node in _nodes)
+            {
+                await node.DisposeAsync();
+            }
+        }
+
+        private static int Number(string text) => int.Parse(text, System.Globalization.CultureInfo.InvariantCulture);
+
+        private static async Task<string?> TryAsync(RedisServer node, params string[] command)
+        {
+            try
+            {
+                return await CommandAsync(["-p", $"{node.Port}", .. command]);
+            }
+            catch (InvalidOperationException)
+            {
+                return null; // killed
+            }
+        }
+
+        private static async Task<string> CommandAsync(string[] arguments)
+        {
+            using var client = Process.Start(new ProcessStartInfo("redis-cli", arguments) { RedirectStandardOutput = true })!;
+            var said = await client.StandardOutput.ReadToEndAsync();
+            await client.WaitForExitAsync();
+            return client.ExitCode == 0 ? said.Trim() : throw new InvalidOperationException(said);
+        }
     }
 }
