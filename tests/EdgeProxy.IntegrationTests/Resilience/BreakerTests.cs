@@ -174,6 +174,21 @@ public sealed class BreakerTests
     }
 
     [Fact]
+    public async Task In_a_panic_ejected_destinations_get_requests_too_and_the_log_says_so_once()
+    {
+        await using var a = await Upstream.StartAsync(Status(503));
+        await using var b = await Upstream.StartAsync("b");
+        await using var c = await Upstream.StartAsync("c");
+        await using var edge = await Edge.StartAsync(Three(a.Address, b.Address, c.Address, "\"PanicThreshold\": 0.9"));
+        var log = Log.Of(edge);
+        await LoadUntilAsync(edge, async () => (await ClusterAsync(edge)).GetProperty("panic").GetBoolean());
+        var before = a.Hits;
+        await LoadUntilAsync(edge, () => Task.FromResult(a.Hits > before + 5));
+        Assert.Equal("ejected", (await DestinationAsync(edge, 0)).GetProperty("state").GetString());
+        Assert.Single(log.Entries(LogLevel.Warning), entry => entry.Contains("Panic in cluster up", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task With_all_destinations_failing_the_cluster_is_cut_off_and_every_answer_has_a_code()
     {
         await using var edge = await Edge.StartAsync(Three("http://127.0.0.1:1/", "http://127.0.0.1:1/", "http://127.0.0.1:1/", Quick));

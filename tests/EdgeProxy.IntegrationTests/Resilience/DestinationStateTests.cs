@@ -105,6 +105,29 @@ public sealed class DestinationStateTests
     }
 
     [Fact]
+    public async Task A_destination_that_joins_a_running_cluster_begins_with_a_tenth_of_its_share()
+    {
+        await using var a = await Upstream.StartAsync("a");
+        await using var b = await Upstream.StartAsync("b");
+        await using var edge = await Edge.StartAsync(
+            Two(a, b, cluster: ", \"LoadBalancingPolicy\": \"RoundRobin\", \"SlowStart\": \"1h\""));
+        for (var i = 0; i < 20; i++)
+        {
+            await GetAsync(edge);
+        }
+
+        Assert.Equal((10, 10), (a.Hits, b.Hits));
+        await OrderAsync(edge, "a", "Down");
+        await OrderAsync(edge, "a", "Up");
+        for (var i = 0; i < 200; i++)
+        {
+            await GetAsync(edge);
+        }
+
+        Assert.InRange(a.Hits, 10, 10 + 40); // a tenth of its hundred turns
+    }
+
+    [Fact]
     public async Task A_value_of_a_field_stays_at_its_destination_and_without_it_the_client_does()
     {
         await using var a = await Upstream.StartAsync("a");
