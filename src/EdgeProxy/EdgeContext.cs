@@ -4,8 +4,8 @@ using EdgeProxy.Configuration;
 using EdgeProxy.Errors;
 using EdgeProxy.Metrics;
 using EdgeProxy.RateLimiting;
-using Microsoft.AspNetCore.Http.Timeouts;
 using EdgeProxy.Resilience;
+using Microsoft.AspNetCore.Http.Timeouts;
 
 namespace EdgeProxy;
 
@@ -54,6 +54,9 @@ internal sealed class EdgeContext(Revision revision, string requestId, long star
 
     /// <summary>The route's time for the request has run out, and that is what ended the forward.</summary>
     public bool DeadlinePassed { get; set; }
+
+    /// <summary>The upload was given up when the answer came; the client still sends.</summary>
+    public bool UploadEndedEarly { get; set; }
 
     /// <summary>Address of the destination that the request was sent to last; null when to none.</summary>
     public string? SentTo { get; set; }

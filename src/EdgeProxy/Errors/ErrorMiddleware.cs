@@ -58,7 +58,7 @@ internal sealed partial class ErrorMiddleware(
 
         if (!context.Response.HasStarted)
         {
-            return HttpProtocol.IsHttp2(context.Request.Protocol) && ErrorWriter.EndsUpload(failure.Error)
+            return GoesAheadOfReset(context, failure.Error)
                 ? WriteAheadOfResetAsync(context, failure)
                 : ErrorWriter.WriteAsync(context, failure);
         }
@@ -71,6 +71,12 @@ internal sealed partial class ErrorMiddleware(
 
         return Task.CompletedTask;
     }
+
+    /// <summary>A gRPC error is a head that ends the stream itself, and gRPC clients know what a reset after it means.</summary>
+    private static bool GoesAheadOfReset(HttpContext context, EdgeError error) =>
+        HttpProtocol.IsHttp2(context.Request.Protocol)
+        && (ErrorWriter.EndsUpload(error) || context.Edge().UploadEndedEarly)
+        && !GrpcAnswer.IsExpected(context.Request.ContentType);
 
     /// <summary>
     /// With the end of the answer the server resets the stream, since the upload still runs. Clients that read both at once, curl 7.88

@@ -1,3 +1,4 @@
+using EdgeProxy.Errors;
 using EdgeProxy.Yarp;
 using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy.Forwarder;
@@ -15,16 +16,10 @@ internal sealed class ForwardMiddleware(RequestDelegate next, Breakers breakers,
     public async Task Invoke(HttpContext context)
     {
         var edge = context.Edge();
+        var stream = context.Features.Get<IHttpResetFeature>();
         try
         {
-            if (context.Features.Get<IHttpResetFeature>() is { } stream)
-            {
-                await ForwardAsync(context, stream);
-            }
-            else
-            {
-                await next(context);
-            }
+            await (stream is null ? next(context) : ForwardAsync(context, stream));
         }
         finally
         {
@@ -34,6 +29,15 @@ internal sealed class ForwardMiddleware(RequestDelegate next, Breakers breakers,
         if (edge.AnsweredAt != 0)
         {
             edge.UpstreamTicks += time.GetTimestamp() - edge.AnsweredAt;
+        }
+
+        if (stream is not null && context.Request.Body is Upload { EndedEarly: true } && !context.RequestAborted.IsCancellationRequested)
+        {
+            edge.UploadEndedEarly = true;
+            if (edge.Failure is null && FailureCauses.OfOutcome(context) is null)
+            {
+                await SendAheadOfResetAsync(context);
+            }
         }
     }
 
@@ -48,13 +52,16 @@ internal sealed class ForwardMiddleware(RequestDelegate next, Breakers breakers,
         {
             context.Features.Set(stream);
         }
+    }
 
-        if (context.Request.Body is Upload { EndedEarly: true } && !context.RequestAborted.IsCancellationRequested)
-        {
-            // The server resets the stream with the answer's end, and some clients lose an answer that comes together with that.
-            await context.Response.Body.FlushAsync(context.RequestAborted);
-            await MomentAsync(context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
+    /// <summary>
+    /// The server resets the stream with the answer's end, and some clients lose an answer that comes together with that. It is the
+    /// destination's answer that goes ahead here; one that is refused must stay unsent, for an error to take its place.
+    /// </summary>
+    private async Task SendAheadOfResetAsync(HttpContext context)
+    {
+        await context.Response.Body.FlushAsync(context.RequestAborted);
+        await MomentAsync(context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     private Task MomentAsync(CancellationToken gone) => Task.Delay(Ahead, time, gone);

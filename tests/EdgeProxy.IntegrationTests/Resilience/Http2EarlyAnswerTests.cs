@@ -61,6 +61,39 @@ public sealed class Http2EarlyAnswerTests
         await ExpectAsync(edge, status);
     }
 
+    [Theory]
+    [InlineData("application/grpc", 200)]
+    [InlineData("text/plain", 502)]
+    public async Task An_early_answer_that_is_refused_gets_the_shape_of_all_errors(string contentType, int status)
+    {
+        await using var upstream = RawUpstream.Start(async connection =>
+        {
+            await connection.ReadHeadAsync();
+            await connection.SendAsync("HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n");
+            await connection.DrainAsync();
+        });
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address));
+        using var client = new Http2Client(edge);
+
+        var body = new EndlessBody(16_384, TimeSpan.Zero);
+        body.Headers.ContentType = new(contentType);
+        using var answer = await client.SendAsync(HttpMethod.Post, "/", body);
+
+        Assert.Equal(status, (int)answer.StatusCode);
+        Assert.EndsWith("; details=\"upstream_protocol_error\"",
+            Assert.Single(answer.Headers.GetValues("Proxy-Status")), StringComparison.Ordinal);
+        var text = await answer.Content.ReadAsStringAsync(Wait.Deadline);
+        if (status == 200)
+        {
+            Assert.Equal("13", Assert.Single(answer.Headers.GetValues("grpc-status")));
+            Assert.Empty(text);
+        }
+        else
+        {
+            Assert.Contains("\"code\":\"upstream_protocol_error\"", text, StringComparison.Ordinal);
+        }
+    }
+
     private static async Task ExpectAsync(Edge edge, int status)
     {
         using var client = new Http2Client(edge);
