@@ -58,6 +58,12 @@ internal sealed class EdgeContext(Revision revision, string requestId, long star
     /// <summary>The upload was given up when the answer came; the client still sends.</summary>
     public bool UploadEndedEarly { get; set; }
 
+    /// <summary>Time for the whole request from <see cref="StartedAt"/>: the route's, or the client's if shorter; null: none.</summary>
+    public TimeSpan? TimeAllowed { get; set; }
+
+    /// <summary>When the forward was ended, the client's body was what was being waited for.</summary>
+    public bool ClientKeptWaiting { get; set; }
+
     /// <summary>Address of the destination that the request was sent to last; null when to none.</summary>
     public string? SentTo { get; set; }
 

@@ -30,6 +30,7 @@ internal static class Pipeline
         app.UseMiddleware<ClientMiddleware>();       // before limits: the client is what most buckets are kept for
         app.UseRateLimiter();                        // before balancing: a refused request costs no upstream
         app.UseRequestTimeouts();                    // YARP refuses routes with a timeout unless this stands before the endpoints
+        app.UseMiddleware<DeadlineMiddleware>();     // below those: a gRPC client's own deadline, when it is earlier
         app.UseMiddleware<WebSocketMiddleware>();    // around the forward: ends a WebSocket in its own words when the upstream cannot
         app.MapReverseProxy(proxy =>
         {

@@ -26,6 +26,7 @@ internal static class ClusterChecks
             CheckOpenTimes(section.Object("CircuitBreaker"), "OpenFor", "OpenForMax", faults);
             CheckOpenTimes(section.Object("Ejection"), "Base", "Max", faults);
             CheckPanic(section, faults);
+            CheckTimeouts(section, faults);
             CheckHash(section, faults);
             if (cluster.Config.HttpClient?.DangerousAcceptAnyServerCertificate == true
                 && section.Object("HttpClient").Find("DangerousAcceptAnyServerCertificate") is { } trust)
@@ -90,6 +91,16 @@ internal static class ClusterChecks
         if (section.Duration(first) > section.Duration(most) && (section.Find(first) ?? section.Find(most)) is { } node)
         {
             faults.Error(FaultCodes.OutOfRange, node, $"{first} is longer than {most}");
+        }
+    }
+
+    private static void CheckTimeouts(Section cluster, FaultList faults)
+    {
+        var timeouts = cluster.Object("Timeouts");
+        if (timeouts.Find("Idle") is { } idle && cluster.Object("HttpRequest").Find("ActivityTimeout") is not null)
+        {
+            faults.Error(
+                FaultCodes.ConflictingKeys, idle, "HttpRequest.ActivityTimeout and Timeouts.Idle are both set; they say the same thing");
         }
     }
 

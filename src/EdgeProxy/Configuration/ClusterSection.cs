@@ -12,6 +12,9 @@ internal static class ClusterSection
     /// <summary>Key of YARP's metadata that holds the stamp of our settings, so that a change of them is a change of the cluster.</summary>
     private const string StampKey = "edgeproxy.settings";
 
+    /// <summary>Key of YARP's metadata that holds `Timeouts.Connect`, for who makes the cluster's connections.</summary>
+    private const string ConnectKey = "edgeproxy.connect";
+
     private static readonly TextShape Address = new() { Meaning = "an absolute http or https address" };
 
     private const string HeaderPrefix = "Header:";
@@ -78,6 +81,7 @@ internal static class ClusterSection
         { Default = "PowerOfTwoChoices" },
         new Key("HashBy", HashKey, "What `ConsistentHash` keeps together. `Header:NAME`: the field's value; without the field, the client.")
         { Default = "Client" },
+        new Key("Timeouts", TimeoutSection.Shape, "How long destinations are waited for."),
         new Key("CircuitBreaker", BreakerSection.Shape, "When to stop sending requests to what fails."),
         new Key("Ejection", BreakerSection.Ejection, "How a destination that fails is left out."),
         new Key("PanicThreshold", new RatioShape(0, 1),
@@ -94,6 +98,8 @@ internal static class ClusterSection
     public static ClusterSettings BindSettings(Entry entry) => new()
     {
         ClusterId = entry.Id,
+        Timeouts = TimeoutSection.Bind(
+            entry.Section.Object("Timeouts"), entry.Section.Object("HttpRequest").Duration("ActivityTimeout")),
         Breaker = BreakerSection.Bind(entry.Section.Object("CircuitBreaker")),
         Ejection = BreakerSection.BindEjection(entry.Section.Object("Ejection")),
         PanicThreshold = entry.Section.OptionalRatio("PanicThreshold") ?? 0,
@@ -114,11 +120,21 @@ internal static class ClusterSection
     /// <summary>What YARP is given: its own keys, and a stamp of ours.</summary>
     public static ClusterConfig Stamped(ClusterConfig cluster, ClusterSettings settings) => cluster with
     {
+        HttpRequest = settings.Timeouts.Idle == TimeoutSettings.DefaultIdle
+            ? cluster.HttpRequest
+            : (cluster.HttpRequest ?? new ForwarderRequestConfig()) with { ActivityTimeout = settings.Timeouts.Idle },
         Metadata = new Dictionary<string, string>(cluster.Metadata ?? new Dictionary<string, string>(), StringComparer.OrdinalIgnoreCase)
         {
             [StampKey] = settings.Stamp,
+            [ConnectKey] = settings.Timeouts.Connect.ToString("c", CultureInfo.InvariantCulture),
         },
     };
+
+    /// <summary>Time that a connection may take, from the metadata of a cluster that was <see cref="Stamped"/>.</summary>
+    public static TimeSpan ConnectOf(IReadOnlyDictionary<string, string>? metadata) =>
+        metadata?.GetValueOrDefault(ConnectKey) is { } text
+            ? TimeSpan.ParseExact(text, "c", CultureInfo.InvariantCulture)
+            : TimeoutSettings.DefaultConnect;
 
     public static ClusterConfig Bind(Entry entry)
     {

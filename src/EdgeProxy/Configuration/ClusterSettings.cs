@@ -11,6 +11,8 @@ internal sealed record ClusterSettings
     public FrozenDictionary<string, DestinationSettings> Destinations { get; init; } =
         FrozenDictionary<string, DestinationSettings>.Empty;
 
+    public TimeoutSettings Timeouts { get; init; } = new();
+
     public BreakerSettings Breaker { get; init; } = new();
 
     public EjectionSettings Ejection { get; init; } = new();
@@ -32,7 +34,7 @@ internal sealed record ClusterSettings
             var destinations = Destinations.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => $"{pair.Key} {pair.Value}");
             return string.Create(
                 CultureInfo.InvariantCulture,
-                $"{Breaker}\n{Ejection}\n{PanicThreshold} {SlowStart} {HashHeader}\n{string.Join('\n', destinations)}");
+                $"{Timeouts}\n{Breaker}\n{Ejection}\n{PanicThreshold} {SlowStart} {HashHeader}\n{string.Join('\n', destinations)}");
         }
     }
 

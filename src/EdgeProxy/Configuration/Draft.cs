@@ -48,10 +48,9 @@ internal sealed class Draft
     public Revision ToRevision(IReadOnlyList<SourceFile> files, TimeProvider time)
     {
         var policies = Policies.ToFrozenDictionary(p => p.Policy.Name, StringComparer.OrdinalIgnoreCase);
-        var clusters = Clusters.ToFrozenDictionary(c => c.Config.ClusterId, StringComparer.OrdinalIgnoreCase);
         var settings = Clusters.ToFrozenDictionary(
             c => c.Config.ClusterId, c => ClusterSection.BindSettings(c.Entry), StringComparer.OrdinalIgnoreCase);
-        var routes = Routes.Select(route => route.ToSettings(policies, clusters)).ToList();
+        var routes = Routes.Select(route => route.ToSettings(policies, settings)).ToList();
         return new Revision
         {
             Hash = ConfigurationFiles.Hash(files),
@@ -84,10 +83,12 @@ internal sealed record RouteDraft(Entry Entry, RouteConfig Config)
         policy.Equals("Default", StringComparison.OrdinalIgnoreCase) || policy.Equals("Disable", StringComparison.OrdinalIgnoreCase);
 
     public RouteSettings ToSettings(
-        FrozenDictionary<string, PolicyDraft> policies, FrozenDictionary<string, ClusterDraft> clusters) => new()
+        FrozenDictionary<string, PolicyDraft> policies, FrozenDictionary<string, ClusterSettings> clusters) => new()
         {
             RouteId = Entry.Id,
-            ClusterId = clusters[Config.ClusterId!].Config.ClusterId,
+            ClusterId = clusters[Config.ClusterId!].ClusterId,
+            Timeout = Config.Timeout,
+            Timeouts = TimeoutSection.BindRoute(Entry.Section.Object("Timeouts"), clusters[Config.ClusterId!].Timeouts),
             RateLimits = [.. PolicyNames.Select(name => policies[name.Text].Policy)],
             Cost = Entry.Section.Number("Cost") * Rate.Token,
             CostHeader = Entry.Section.Text("CostHeader"),

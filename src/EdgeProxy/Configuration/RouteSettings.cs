@@ -25,6 +25,12 @@ internal sealed record RouteSettings
     /// <summary>Refuse anonymous clients with 401. Default false.</summary>
     public bool RequireClient { get; init; }
 
+    /// <summary>The route's time for a whole request; null: none.</summary>
+    public TimeSpan? Timeout { get; init; }
+
+    /// <summary>How long destinations are waited for.</summary>
+    public TimeoutSettings Timeouts { get; init; } = new();
+
     /// <summary>Team to ask about this route; shown by the admin API.</summary>
     public string? Owner { get; init; }
 }

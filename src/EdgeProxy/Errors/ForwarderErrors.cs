@@ -24,9 +24,16 @@ internal static class ForwarderErrors
             // The cluster's Version and VersionPolicy leave no way to ask for the upgrade.
             ForwarderError.RequestCreation when report.Exception is HttpRequestException => EdgeErrors.UpstreamUpgradeFailed,
             ForwarderError.RequestCreation => EdgeErrors.InternalError,
-            ForwarderError.RequestTimedOut => report.Exception?.InnerException is TimeoutException
-                ? EdgeErrors.UpstreamConnectTimeout
-                : EdgeErrors.UpstreamResponseTimeout,
+            ForwarderError.RequestTimedOut => report.Exception switch
+            {
+                ResponseTimeoutException => EdgeErrors.UpstreamResponseTimeout,
+                { InnerException: TimeoutException } => EdgeErrors.UpstreamConnectTimeout,
+                _ => EdgeErrors.UpstreamIdleTimeout,
+            },
+
+            // Time that ran out while the client's body was waited for, whoever would have been next.
+            ForwarderError.RequestCanceled or ForwarderError.RequestBodyCanceled when pastDeadline && context.Edge().ClientKeptWaiting
+                => EdgeErrors.RequestTimeout,
 
             // The token that ends these early is the client's, or the route's deadline linked to it. An idle timeout is not
             // among them: it is put down to whoever was being waited for.

@@ -15,6 +15,7 @@ internal sealed record ClusterView(
     HealthCheckView HealthCheck,
     HttpRequestView HttpRequest,
     HttpClientView HttpClient,
+    TimeoutView Timeouts,
     BreakerSettings CircuitBreaker,
     EjectionSettings Ejection,
     double PanicThreshold,
@@ -37,6 +38,7 @@ internal sealed record ClusterView(
             HealthCheckView.Of(config.HealthCheck),
             HttpRequestView.Of(config),
             HttpClientView.Of(config.HttpClient),
+            TimeoutView.Of(runtime.Settings.Timeouts),
             runtime.Settings.Breaker,
             runtime.Settings.Ejection,
             runtime.Settings.PanicThreshold,
@@ -47,6 +49,12 @@ internal sealed record ClusterView(
             [.. cluster.Destinations.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => DestinationView.Of(
                 pair.Value, available.Contains(pair.Value), reasons.Of(pair.Value)))]);
     }
+}
+
+internal sealed record TimeoutView(TimeSpan Connect, TimeSpan? PerTry, TimeSpan? ResponseHeaders, TimeSpan Idle)
+{
+    public static TimeoutView Of(TimeoutSettings timeouts) =>
+        new(timeouts.Connect, timeouts.PerTry, timeouts.ResponseHeaders, timeouts.Idle);
 }
 
 /// <param name="State">healthy, unhealthy, unknown, draining, ejected or down.</param>

@@ -16,6 +16,7 @@ internal sealed record RouteView(
     IReadOnlyList<string> RateLimits,
     bool RequireClient,
     TimeSpan? Timeout,
+    TimeoutView? Timeouts,
     long? MaxRequestBodySize,
     IReadOnlyList<IReadOnlyDictionary<string, string>> Transforms)
 {
@@ -30,6 +31,7 @@ internal sealed record RouteView(
         [.. settings?.RateLimits.Select(policy => policy.Name) ?? []],
         settings?.RequireClient ?? false,
         route.Timeout,
+        settings is null ? null : TimeoutView.Of(settings.Timeouts),
         route.MaxRequestBodySize,
         route.Transforms ?? []);
 }

@@ -17,6 +17,7 @@ internal sealed class ForwardMiddleware(RequestDelegate next, Breakers breakers,
     {
         var edge = context.Edge();
         var stream = context.Features.Get<IHttpResetFeature>();
+        RouteCluster.Apply(context, edge.Route!);
         try
         {
             await (stream is null ? next(context) : ForwardAsync(context, stream));
@@ -70,6 +71,8 @@ internal sealed class ForwardMiddleware(RequestDelegate next, Breakers breakers,
     private void End(HttpContext context, EdgeContext edge)
     {
         edge.DeadlinePassed = context.IsPastDeadline(); // nobody can ask above the request timeouts
+        edge.ClientKeptWaiting = context.Request.Body is Upload { ClientKeptWaiting: true }
+            && !GrpcAnswer.IsExpected(context.Request.ContentType); // there a stream that is open for long is no slowness
         if (edge.Attempt.Runtime is not null && context.GetForwarderErrorFeature() is { } report && IsBroken(report.Error))
         {
             breakers.Break(edge.Attempt);

@@ -36,6 +36,15 @@ internal sealed class Upload : Stream
     /// <summary>The whole body has been read and handed to the connection.</summary>
     public bool IsComplete => _complete;
 
+    /// <summary>The body comes from the client while it is sent, rather than from memory.</summary>
+    public bool Streams => _body is not MemoryStream;
+
+    /// <summary>The request was given up while the client's next bytes were waited for.</summary>
+    public bool ClientKeptWaiting { get; private set; }
+
+    /// <summary>Told when the whole body is through; null: nobody waits for that.</summary>
+    public AttemptLimit? Limit { get; set; }
+
     /// <summary>Completes when the answer's head, or its absence, is known.</summary>
     public Task Settled => _settled.Task;
 
@@ -43,12 +52,13 @@ internal sealed class Upload : Stream
     /// Puts an upload between the client's body and who copies it, and makes it current for this flow, until the answer has ended:
     /// the connection to the destination keeps it until its next request, and must not keep the client's with it.
     /// </summary>
-    public static void Begin(HttpContext context, CancellationToken cancellation)
+    public static Upload Begin(HttpContext context, CancellationToken cancellation)
     {
         var upload = new Upload(context.Request.Body, context.Request.ContentLength ?? -1, cancellation);
         context.Request.Body = upload;
         context.Response.RegisterForDispose(upload);
         Ambient.Value = upload;
+        return upload;
     }
 
     /// <summary>The answer is here and asks for no more of the body.</summary>
@@ -86,12 +96,22 @@ internal sealed class Upload : Stream
         {
             var read = await _body.ReadAsync(buffer, Ended);
             _remaining -= _remaining > 0 ? read : 0;
-            _complete = read == 0 && buffer.Length > 0;
+            if (read == 0 && buffer.Length > 0)
+            {
+                _complete = true;
+                Limit?.BodyIsThrough();
+            }
+
             return read;
         }
         catch (OperationCanceledException) when (_endedEarly)
         {
             return Pad(buffer.Span);
+        }
+        catch (OperationCanceledException)
+        {
+            ClientKeptWaiting = true;
+            throw;
         }
     }
 

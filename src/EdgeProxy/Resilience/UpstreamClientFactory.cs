@@ -1,23 +1,32 @@
 using System.Net;
 using System.Text;
+using EdgeProxy.Configuration;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace EdgeProxy.Resilience;
 
 /// <summary>
 /// Makes the client of each cluster. YARP asks again at each reload; the client, and with it the connections, is kept unless the
-/// cluster's HttpClient section has changed.
+/// cluster's HttpClient section or its connect timeout has changed.
 /// </summary>
 internal sealed class UpstreamClientFactory(
     AttemptMetrics metrics, Breakers breakers, TimeProvider time, ILogger<ForwarderHttpClientFactory> logger)
-    : ForwarderHttpClientFactory(logger)
+    : ForwarderHttpClientFactory(logger), IForwarderHttpClientFactory
 {
-    /// <summary>How long a connection may take: longer than a lost SYN's first repeat, shorter than a client's patience.</summary>
-    private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(3);
+    /// <summary>YARP's own sees changes of HttpClient only: when the connect timeout changes it is told that there was no client.</summary>
+    HttpMessageInvoker IForwarderHttpClientFactory.CreateClient(ForwarderHttpClientContext context) =>
+        CreateClient(ClusterSection.ConnectOf(context.OldMetadata) == ClusterSection.ConnectOf(context.NewMetadata)
+            ? context
+            : new ForwarderHttpClientContext
+            {
+                ClusterId = context.ClusterId,
+                NewConfig = context.NewConfig,
+                NewMetadata = context.NewMetadata,
+            });
 
     protected override void ConfigureHandler(ForwarderHttpClientContext context, SocketsHttpHandler handler)
     {
-        handler.ConnectTimeout = ConnectTimeout;
+        handler.ConnectTimeout = ClusterSection.ConnectOf(context.NewMetadata);
         handler.ActivityHeadersPropagator = null; // the edge writes `traceparent` itself
         // Bytes above 127 pass as they are, as HTTP/1.1 has always allowed; UTF-8 is bytes too.
         handler.RequestHeaderEncodingSelector = static (_, _) => Encoding.Latin1;
@@ -31,7 +40,8 @@ internal sealed class UpstreamClientFactory(
     {
         handler.Dispose(); // the pools make their own, alike
         metrics.Announce(context.ClusterId);
-        return new UpstreamHandler(context.ClusterId, new UpstreamPools(() => Create(context)), metrics, breakers, time);
+        var pools = new UpstreamPools(() => Create(context));
+        return new UpstreamHandler(pools, new AttemptSender(context.ClusterId, pools, metrics, breakers, time));
     }
 
     private SocketsHttpHandler Create(ForwarderHttpClientContext context)

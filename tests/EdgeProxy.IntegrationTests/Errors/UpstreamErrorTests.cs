@@ -22,7 +22,11 @@ public sealed class UpstreamErrorTests
         { "answers in a coding", "", "upstream_protocol_error", 502, 13 },
         { "answers huge fields", "", "upstream_header_too_large", 502, 8 },
         { "ends before the body", "", "upstream_response_truncated", 502, 14 },
-        { "is silent", "\"HttpRequest\": { \"ActivityTimeout\": \"300ms\" }", "upstream_response_timeout", 504, 4 },
+        { "is silent", "\"HttpRequest\": { \"ActivityTimeout\": \"300ms\" }", "upstream_idle_timeout", 504, 4 },
+        { "is silent", "\"Timeouts\": { \"Idle\": \"300ms\" }", "upstream_idle_timeout", 504, 4 },
+        { "is silent", "\"Timeouts\": { \"PerTry\": \"300ms\" }", "upstream_response_timeout", 504, 4 },
+        { "is silent", "\"Timeouts\": { \"ResponseHeaders\": \"300ms\" }", "upstream_response_timeout", 504, 4 },
+        { "stalls after the head", "\"Timeouts\": { \"Idle\": \"300ms\", \"PerTry\": \"20s\" }", "upstream_idle_timeout", 504, 4 },
         { "stalls after the head", "\"HttpRequest\": { \"ActivityTimeout\": \"300ms\" }", "upstream_idle_timeout", 504, 4 },
     };
 

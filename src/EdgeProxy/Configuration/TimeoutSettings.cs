@@ -1,0 +1,69 @@
+namespace EdgeProxy.Configuration;
+
+/// <summary>How long destinations are waited for. Of a route when it writes any, else of its cluster.</summary>
+internal sealed record TimeoutSettings
+{
+    public static readonly TimeSpan DefaultConnect = TimeSpan.FromSeconds(3);
+
+    public static readonly TimeSpan DefaultIdle = TimeSpan.FromSeconds(100);
+
+    /// <summary>For a connection to a destination, TLS included. A cluster's own: its routes share the connections.</summary>
+    public TimeSpan Connect { get; init; } = DefaultConnect;
+
+    /// <summary>From the start of an attempt to the head of its answer, less the time that the client's body is waited for.</summary>
+    public TimeSpan? PerTry { get; init; }
+
+    /// <summary>From the end of the request as it is sent to the head of its answer.</summary>
+    public TimeSpan? ResponseHeaders { get; init; }
+
+    /// <summary>Longest silence, in both directions together, streams included.</summary>
+    public TimeSpan Idle { get; init; } = DefaultIdle;
+
+    /// <summary>The cluster's `HttpRequest.ActivityTimeout`: what <see cref="Idle"/> is where nobody writes it.</summary>
+    public TimeSpan Activity { get; init; } = DefaultIdle;
+
+    /// <summary>An attempt has a bound of its own, so that it needs a timer.</summary>
+    public bool BoundsAttempts => PerTry is not null || ResponseHeaders is not null;
+}
+
+/// <summary>Key `Timeouts` of clusters and routes.</summary>
+internal static class TimeoutSection
+{
+    private static readonly Key PerTry = new("PerTry", RouteSection.Timeout,
+        "From an attempt's start to the head of its answer. Absent: no such bound.");
+
+    private static readonly Key ResponseHeaders = new("ResponseHeaders", RouteSection.Timeout,
+        "From the end of the request to the head of its answer. Absent: no such bound.");
+
+    private static readonly Key Idle = new("Idle", RouteSection.Timeout,
+        "Longest silence, in both directions together. Instead of HttpRequest.ActivityTimeout.")
+    { Default = "100s" };
+
+    public static ObjectShape Shape { get; } = new(
+        new Key("Connect", new DurationShape(TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1)),
+            "For a connection to a destination, TLS included.")
+        { Default = "3s" },
+        PerTry, ResponseHeaders, Idle);
+
+    /// <summary>Connections belong to the cluster, and so does the time that they may take.</summary>
+    public static ObjectShape OfRoute { get; } = new(PerTry, ResponseHeaders, Idle);
+
+    /// <param name="section">The cluster's.</param>
+    /// <param name="activity">Its `HttpRequest.ActivityTimeout`, which says the same as `Idle`.</param>
+    public static TimeoutSettings Bind(Section section, TimeSpan activity) => BindCommon(section, activity) with
+    {
+        Connect = section.Duration("Connect"),
+        Activity = activity,
+    };
+
+    /// <summary>A route's own whole, when it writes any; else its cluster's.</summary>
+    public static TimeoutSettings BindRoute(Section section, TimeoutSettings cluster) =>
+        section.Exists ? BindCommon(section, cluster.Activity) with { Connect = cluster.Connect, Activity = cluster.Activity } : cluster;
+
+    private static TimeoutSettings BindCommon(Section section, TimeSpan activity) => new()
+    {
+        PerTry = section.OptionalDuration("PerTry"),
+        ResponseHeaders = section.OptionalDuration("ResponseHeaders"),
+        Idle = section.Has("Idle") ? section.Duration("Idle") : activity,
+    };
+}

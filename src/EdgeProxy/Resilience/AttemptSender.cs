@@ -1,0 +1,99 @@
+using EdgeProxy.Errors;
+using EdgeProxy.Yarp;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace EdgeProxy.Resilience;
+
+/// <summary>
+/// Makes one attempt: here it begins, ends and is counted, and nothing below sends a request twice. The one attempt that is made
+/// again here: an idempotent request without a body, on a pooled connection that turns out to be closed.
+/// </summary>
+internal sealed class AttemptSender(string cluster, UpstreamPools pools, AttemptMetrics metrics, Breakers breakers, TimeProvider time)
+{
+    public async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, HttpContext client, CancellationToken cancellation)
+    {
+        var hasBody = client.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody ?? true;
+        var upload = hasBody ? Upload.Begin(client, cancellation) : null;
+        try
+        {
+            var canRepeat = upload is null && Idempotence.Of(request.Method);
+            return await AttemptAsync(pools.Pooled, request, client, upload, canRepeat, cancellation);
+        }
+        catch (HttpRequestException exception) when (upload is null && Idempotence.Of(request.Method) && IsStale(exception))
+        {
+            metrics.Retried(cluster, AttemptMetrics.StaleConnection);
+            return await AttemptAsync(pools.Fresh, request, client, upload, canRepeat: false, cancellation);
+        }
+    }
+
+    private async Task<HttpResponseMessage> AttemptAsync(
+        HttpMessageInvoker pool,
+        HttpRequestMessage request,
+        HttpContext client,
+        Upload? upload,
+        bool canRepeat,
+        CancellationToken cancellation)
+    {
+        var edge = client.Edge();
+        var limit = AttemptLimit.Begin(edge.Route!.Timeouts, time, client, upload, cancellation);
+        var started = time.GetTimestamp();
+        var outcome = AttemptOutcome.Failed;
+        try
+        {
+            var answer = await pool.SendAsync(request, limit?.Token ?? cancellation);
+            ResponseFields.RefuseAmbiguous(answer);
+            ResponseFields.RefuseUnasked(answer, request);
+            UpgradeAnswer.RefuseOther(answer, request, client);
+            outcome = AttemptOutcome.Of(answer.StatusCode);
+            edge.Attempt = breakers.Report(edge.Attempt, VerdictOf(answer));
+            ResponseFields.Clean(answer, edge.Revision.Edge.Name);
+            return answer;
+        }
+        catch (OperationCanceledException exception) when (limit is { HasRunOut: true } && !cancellation.IsCancellationRequested)
+        {
+            outcome = AttemptOutcome.Timeout;
+            edge.Attempt = breakers.Report(edge.Attempt, Verdicts.OfFailure(outcome));
+            throw new ResponseTimeoutException(exception);
+        }
+        catch (Exception exception)
+        {
+            outcome = AttemptOutcome.Of(exception, ClientIsGone(client), cancellation.IsCancellationRequested);
+            if (!(canRepeat && exception is HttpRequestException failure && IsStale(failure)))
+            {
+                edge.Attempt = breakers.Report(edge.Attempt, VerdictOf(outcome, upload));
+            }
+
+            throw;
+        }
+        finally
+        {
+            limit?.Stop();
+            edge.AnsweredAt = time.GetTimestamp();
+            edge.UpstreamTicks += edge.AnsweredAt - started;
+            metrics.Attempted(cluster, outcome, time.GetElapsedTime(started, edge.AnsweredAt));
+        }
+    }
+
+    private static Verdict VerdictOf(HttpResponseMessage answer) =>
+        answer.Version.Major == 2 && answer.Headers.NonValidated.TryGetValues("grpc-status", out var grpc) && grpc.Count == 1
+            ? Verdicts.OfGrpc(grpc.ToString())
+            : Verdicts.OfStatus((int)answer.StatusCode);
+
+    /// <summary>Time that ran out while the client still sent says nothing about the destination.</summary>
+    private static Verdict VerdictOf(string outcome, Upload? upload) =>
+        outcome == AttemptOutcome.Timeout && upload is { IsComplete: false } ? Verdict.None : Verdicts.OfFailure(outcome);
+
+    /// <summary>The route's timeout signals the same token as the client's going away.</summary>
+    private static bool ClientIsGone(HttpContext client) =>
+        client.RequestAborted.IsCancellationRequested && !client.IsPastDeadline();
+
+    private static bool IsStale(HttpRequestException exception) => AttemptOutcome.FindClosed(exception) is { Reused: true };
+}
+
+/// <summary>Methods by which a request may be made twice with the effect of once (RFC 9110 9.2.2). TRACE is refused at the door.</summary>
+internal static class Idempotence
+{
+    public static bool Of(HttpMethod method) =>
+        method == HttpMethod.Get || method == HttpMethod.Head || method == HttpMethod.Options
+        || method == HttpMethod.Put || method == HttpMethod.Delete;
+}
