@@ -54,7 +54,7 @@ internal sealed class GrpcUpstream : IAsyncDisposable
         /// <summary>A waiting call was cancelled.</summary>
         public TaskCompletionSource Cancelled { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-        /// <summary>Lets a stream send its second message.</summary>
+        /// <summary>Lets a stream go on after its first message.</summary>
         public TaskCompletionSource Next { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         /// <summary>`grpc-timeout` of the last call.</summary>
@@ -71,6 +71,9 @@ internal sealed class GrpcUpstream : IAsyncDisposable
                 case "wait":
                     await WaitAsync(context.CancellationToken);
                     break;
+                case "crash":
+                    context.GetHttpContext().Abort();
+                    return request;
                 case "fail":
                     throw new RpcException(new Status(StatusCode.FailedPrecondition, "not like this: 100 % wröng"), new Metadata
                     {
@@ -88,13 +91,13 @@ internal sealed class GrpcUpstream : IAsyncDisposable
         public override async Task Listen(Words request, IServerStreamWriter<Words> responses, ServerCallContext context)
         {
             await responses.WriteAsync(new Words { Text = "one" });
+            await seen.Next.Task;
             if (request.Text == "crash")
             {
                 context.GetHttpContext().Abort();
                 return;
             }
 
-            await seen.Next.Task;
             await responses.WriteAsync(new Words { Text = "two" });
         }
 

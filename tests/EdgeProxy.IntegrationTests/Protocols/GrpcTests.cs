@@ -125,13 +125,23 @@ public sealed class GrpcTests : IAsyncLifetime
     public async Task A_stream_that_the_upstream_drops_never_ends_as_ok()
     {
         using var call = _client.Listen(new Words { Text = "crash" });
+        Assert.True(await call.ResponseStream.MoveNext(Wait.Deadline));
+        _upstream.Seen.Next.SetResult();
         var failure = await Assert.ThrowsAsync<RpcException>(async () =>
         {
             while (await call.ResponseStream.MoveNext(Wait.Deadline))
             {
             }
         });
-        Assert.Equal(StatusCode.Unavailable, failure.StatusCode); // and not Cancelled, which would be the client's own doing
+        Assert.Equal(StatusCode.Internal, failure.StatusCode); // and not Cancelled, which would be the client's own doing
+    }
+
+    [Fact]
+    public async Task A_call_that_the_upstream_drops_before_it_answers_is_unavailable()
+    {
+        var failure = await Assert.ThrowsAsync<RpcException>(async () => await _client.OnceAsync(new Words { Text = "crash" }));
+        Assert.Equal(StatusCode.Unavailable, failure.StatusCode);
+        Assert.Equal("upstream_connection_reset", failure.Trailers.GetValue("edge-error-code"));
     }
 
     [Fact]
