@@ -75,9 +75,17 @@ internal sealed partial class Gateway : IAsyncDisposable
         services.AddEdgeDraining();                  // after the listeners: its transport stands before Kestrel's own
 
         var traffic = builder.Build();
-        traffic.Services.StartMetrics();
-        traffic.UseEdgePipeline();
-        return new Gateway(traffic, AdminListener.Create(traffic.Services, revision.Edge));
+        try
+        {
+            traffic.Services.StartMetrics();
+            traffic.UseEdgePipeline();
+            return new Gateway(traffic, AdminListener.Create(traffic.Services, revision.Edge));
+        }
+        catch
+        {
+            ((IDisposable)traffic).Dispose(); // nobody else has it yet
+            throw;
+        }
     }
 
     public async Task StartAsync(CancellationToken cancellation = default)

@@ -29,10 +29,9 @@ internal static class RunVerb
     /// </summary>
     public static async Task<int> RunAsync(RunOptions options, Action<Gateway>? started = null)
     {
-        using var store = new LastGoodStore(options.StatePath ?? LastGoodStore.DefaultFolder(options.ConfigPath));
-        var start = await StartingPoint.LoadAsync(options, store, TimeProvider.System);
+        var start = await StartingPoint.LoadAsync(options, TimeProvider.System);
         await ReportAsync(start.Faults);
-        return start.Revision is null ? Verbs.Failure : await ServeAsync(options, start, store, started);
+        return start.Revision is null ? Verbs.Failure : await ServeAsync(options, start, started);
     }
 
     private static async Task ReportAsync(IEnumerable<Fault> faults)
@@ -43,7 +42,7 @@ internal static class RunVerb
         }
     }
 
-    private static async Task<int> ServeAsync(RunOptions options, StartingPoint start, LastGoodStore store, Action<Gateway>? started)
+    private static async Task<int> ServeAsync(RunOptions options, StartingPoint start, Action<Gateway>? started)
     {
         var stop = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         void OnSignal(PosixSignalContext signal)
@@ -65,7 +64,7 @@ internal static class RunVerb
             return Verbs.Failure;
         }
 
-        if (await CreateAsync(options, start, store) is not { } created)
+        if (await CreateAsync(options, start) is not { } created)
         {
             return Verbs.Failure;
         }
@@ -91,7 +90,7 @@ internal static class RunVerb
     }
 
     /// <summary>YARP has the last word on a revision; what it refuses is a fault like any other. Null: there is nothing to serve.</summary>
-    private static async Task<Gateway?> CreateAsync(RunOptions options, StartingPoint start, LastGoodStore store)
+    private static async Task<Gateway?> CreateAsync(RunOptions options, StartingPoint start)
     {
         try
         {
@@ -106,9 +105,9 @@ internal static class RunVerb
                 return null;
             }
 
-            var lastGood = await StartingPoint.FallBackAsync(options, [fault], store, TimeProvider.System);
+            var lastGood = await StartingPoint.FallBackAsync(options, [fault], TimeProvider.System);
             await ReportAsync(lastGood.Faults);
-            return lastGood.Revision is null ? null : await CreateAsync(options, lastGood, store);
+            return lastGood.Revision is null ? null : await CreateAsync(options, lastGood);
         }
     }
 }

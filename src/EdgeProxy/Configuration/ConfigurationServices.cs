@@ -18,7 +18,7 @@ internal static class ConfigurationServices
         services.AddSingleton<RevisionRehearsal>();
         services.AddSingleton<RetiringClusters>();
         services.AddSingleton<ConfigurationReload>();
-        services.AddSingleton(new LastGoodStore(options.StatePath ?? LastGoodStore.DefaultFolder(options.ConfigPath)));
+        services.AddSingleton(_ => new LastGoodStore(options.StateFolder)); // made here, so that it is disposed with the rest
         services.AddHostedService<ConfigurationWorker>();
     }
 }

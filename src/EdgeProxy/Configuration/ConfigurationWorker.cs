@@ -61,12 +61,6 @@ internal sealed partial class ConfigurationWorker(
         }
     }
 
-    public override void Dispose()
-    {
-        store.Dispose();
-        base.Dispose();
-    }
-
     /// <summary>Looks at the files once. False: something is going on there, look again soon.</summary>
     private async Task<bool> LookAsync()
     {

@@ -6,12 +6,16 @@ using Yarp.ReverseProxy.Model;
 namespace EdgeProxy.Configuration;
 
 /// <summary>
-/// The clusters of the revision that was replaced last, as they were. YARP changes clusters in place and before the routes:
+/// The clusters of the revision that was replaced last, as they were, for a minute. YARP changes clusters in place and before the routes:
 /// without this, a request that has matched a route of the old revision would go to a destination of the new one.
 /// </summary>
-internal sealed class RetiringClusters
+internal sealed class RetiringClusters(TimeProvider time) : IDisposable
 {
+    /// <summary>A request that has matched a route goes on to its cluster at once; after this none needs the old ones.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
     private volatile Kept? _kept;
+    private ITimer? _drop;
 
     /// <summary>Keeps what <paramref name="next"/> changes in the clusters of <paramref name="active"/>. Before YARP hears of it.</summary>
     public void Keep(Revision active, Revision next, IProxyStateLookup state)
@@ -26,7 +30,10 @@ internal sealed class RetiringClusters
             }
         }
 
-        _kept = new Kept(active, clusters.ToFrozenDictionary(StringComparer.OrdinalIgnoreCase));
+        var kept = new Kept(active, clusters.ToFrozenDictionary(StringComparer.OrdinalIgnoreCase));
+        _kept = kept;
+        _drop?.Dispose();
+        _drop = time.CreateTimer(_ => Interlocked.CompareExchange(ref _kept, null, kept), null, Patience, Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>The change was refused: the active revision's clusters are YARP's again.</summary>
@@ -35,6 +42,8 @@ internal sealed class RetiringClusters
     /// <summary>The cluster as <paramref name="revision"/> knew it; null when YARP's own is as good.</summary>
     public ClusterState? Find(Revision revision, string cluster) =>
         _kept is { } kept && ReferenceEquals(kept.Revision, revision) ? kept.Clusters.GetValueOrDefault(cluster) : null;
+
+    public void Dispose() => _drop?.Dispose();
 
     private static ClusterState CopyOf(ClusterState cluster, ClusterConfig next)
     {

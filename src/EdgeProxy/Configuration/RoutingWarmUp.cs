@@ -14,15 +14,16 @@ internal sealed class RoutingWarmUp
     /// <summary>
     /// Routes a request of nobody's. It has no <see cref="EdgeContext"/> and ends at <see cref="RouteSettingsMiddleware"/>.
     /// </summary>
+    /// <exception cref="InvalidOperationException">The table cannot be built: no request would ever be routed.</exception>
     public async Task RunAsync(IServiceProvider services)
     {
         try
         {
             await _routing!(new DefaultHttpContext { RequestServices = services });
         }
-        catch (Exception)
+        catch (Exception exception)
         {
-            // Whatever becomes of this request, the table has been built; real ones are answered by the error middleware.
+            throw new InvalidOperationException("Routing cannot build its table.", exception);
         }
     }
 }

@@ -9,6 +9,9 @@ internal sealed record RunOptions
     /// <summary>Folder of the last good revision; null: `.edgeproxy` inside or beside the configuration.</summary>
     public string? StatePath { get; init; }
 
+    /// <summary>Where the last good revision is kept.</summary>
+    public string StateFolder => StatePath ?? LastGoodStore.DefaultFolder(ConfigPath);
+
     /// <summary>Start from the last good revision when the files are faulty.</summary>
     public bool FallBack { get; init; }
 }

@@ -9,18 +9,18 @@ namespace EdgeProxy.Configuration;
 internal sealed record StartingPoint(Revision? Revision, ImmutableArray<Fault> Faults, bool FellBack)
 {
     /// <summary>Reads the files; if they are faulty and the user allows it, the last good revision.</summary>
-    public static async Task<StartingPoint> LoadAsync(RunOptions options, LastGoodStore store, TimeProvider time)
+    public static async Task<StartingPoint> LoadAsync(RunOptions options, TimeProvider time)
     {
         var (revision, faults) = await ReadAsync(options.ConfigPath, time);
         return revision is not null || !options.FallBack
             ? new StartingPoint(revision, faults, FellBack: false)
-            : await FallBackAsync(options, faults, store, time);
+            : await FallBackAsync(options, faults, time);
     }
 
     /// <summary>The last good revision, because of <paramref name="faults"/> in the files.</summary>
-    public static async Task<StartingPoint> FallBackAsync(
-        RunOptions options, ImmutableArray<Fault> faults, LastGoodStore store, TimeProvider time)
+    public static async Task<StartingPoint> FallBackAsync(RunOptions options, ImmutableArray<Fault> faults, TimeProvider time)
     {
+        using var store = new LastGoodStore(options.StateFolder); // to read from, which locks nothing
         if (store.FindConfiguration(options.ConfigPath) is not { } kept)
         {
             var nothing = new Fault(

@@ -58,8 +58,7 @@ public sealed class LastGoodTests : IAsyncLifetime
     public async Task Faulty_files_and_no_fall_back_give_their_faults_and_nothing_to_serve()
     {
         await File.WriteAllTextAsync(FileName, "{ nonsense");
-        using var store = new LastGoodStore(State);
-        var start = await StartingPoint.LoadAsync(FallBack with { FallBack = false }, store, TimeProvider.System);
+        var start = await StartingPoint.LoadAsync(FallBack with { FallBack = false }, TimeProvider.System);
         Assert.Null(start.Revision);
         Assert.StartsWith(FileName + ":1:", start.Faults[0].ToString(), StringComparison.Ordinal);
     }
@@ -69,8 +68,7 @@ public sealed class LastGoodTests : IAsyncLifetime
     {
         var good = await File.ReadAllTextAsync(FileName);
         await File.WriteAllTextAsync(FileName, "{ nonsense");
-        using var store = new LastGoodStore(State);
-        var start = await StartingPoint.LoadAsync(FallBack, store, TimeProvider.System);
+        var start = await StartingPoint.LoadAsync(FallBack, TimeProvider.System);
         Assert.True(start.FellBack);
         Assert.NotEmpty(start.Faults);
 
@@ -90,8 +88,7 @@ public sealed class LastGoodTests : IAsyncLifetime
     public async Task A_missing_configuration_falls_back_too()
     {
         File.Delete(FileName);
-        using var store = new LastGoodStore(State);
-        Assert.True((await StartingPoint.LoadAsync(FallBack, store, TimeProvider.System)).FellBack);
+        Assert.True((await StartingPoint.LoadAsync(FallBack, TimeProvider.System)).FellBack);
     }
 
     [Theory]
@@ -101,8 +98,7 @@ public sealed class LastGoodTests : IAsyncLifetime
     {
         await File.AppendAllTextAsync(Path.Combine(State, KeptFolder, damaged), "\n");
         await File.WriteAllTextAsync(FileName, "{ nonsense");
-        using var store = new LastGoodStore(State);
-        var start = await StartingPoint.LoadAsync(FallBack, store, TimeProvider.System);
+        var start = await StartingPoint.LoadAsync(FallBack, TimeProvider.System);
         Assert.Null(start.Revision);
         Assert.Contains(start.Faults, fault => fault.Code == "no_last_good");
     }
@@ -131,7 +127,7 @@ public sealed class LastGoodTests : IAsyncLifetime
         await File.WriteAllTextAsync(FileName, "// next\n" + await File.ReadAllTextAsync(FileName));
         await Wait.UntilAsync(() => File.ReadAllText(Kept).StartsWith("// next", StringComparison.Ordinal), "the next one is kept");
         Assert.NotNull(store.Find());
-        Assert.Single(Directory.EnumerateDirectories(State, "rev-*"));
+        await Wait.UntilAsync(() => Directory.EnumerateDirectories(State, "rev-*").Count() == 1, "the earlier one is removed");
     }
 
     [Fact]
