@@ -33,10 +33,22 @@ internal sealed class BucketCall
         _isShadow = Array.ConvertAll(_order, i => takes[i].IsShadow);
     }
 
+    public StoreServer First => _store.ServerOf(_keys[0]);
+
+    /// <summary>Whose turn it is where keys lie in different slots; null when one server is asked for all.</summary>
+    public StoreTurn? Turn { get; private set; }
+
     /// <summary>All in one call where the keys share a slot; else one after the other, and back if one refuses.</summary>
-    public Task<long[]> RunAsync(IDatabase database) => _store.ShareSlot(_keys)
+    public Task<long[]> RunAsync(IDatabase database) => Turn is null
         ? BucketScripts.Take.AskAsync(database, _keys, Arguments(_cost, 0, _keys.Length))
-        : RunInOrderAsync(database);
+        : RunInOrderAsync(database, Turn);
+
+    /// <summary>Finds out who is to be asked; before <see cref="RunAsync"/>.</summary>
+    public BucketCall Plan()
+    {
+        Turn = _store.ShareSlot(_keys) ? null : new StoreTurn { Server = First };
+        return this;
+    }
 
     public void Apply(RateLimitVerdict verdict, long[] reply)
     {
@@ -84,12 +96,13 @@ internal sealed class BucketCall
         return [.. arguments];
     }
 
-    private async Task<long[]> RunInOrderAsync(IDatabase database)
+    private async Task<long[]> RunInOrderAsync(IDatabase database, StoreTurn turn)
     {
         var replies = new long[_keys.Length][];
         var refused = false;
         for (var i = 0; i < _keys.Length; i++)
         {
+            turn.Server = _store.ServerOf(_keys[i]);
             replies[i] = refused
                 ? [NotAsked, .. new long[_sets[i].Rates.Length]]
                 : await BucketScripts.Take.AskAsync(database, [_keys[i]], Arguments(_cost, i, 1));
@@ -100,6 +113,7 @@ internal sealed class BucketCall
         {
             if (replies[i][0] == 1)
             {
+                turn.Server = _store.ServerOf(_keys[i]);
                 replies[i] = await BucketScripts.Take.AskAsync(database, [_keys[i]], Arguments(-_cost, i, 1));
                 replies[i][0] = 2;
             }

@@ -108,17 +108,18 @@ internal sealed class CostSettlement(MemoryBucketStore local, RateLimitMetrics m
             take.Levels[i] = Math.Clamp(take.Levels[i] - difference, -most, most);
         }
 
-        if (!shared!.IsUp || Volatile.Read(ref _underWay) >= MostUnderWay)
+        var key = BucketScripts.KeyOf(take.Name);
+        if (!shared!.ServerOf(key).IsUp || Volatile.Read(ref _underWay) >= MostUnderWay)
         {
             return false;
         }
 
         Interlocked.Increment(ref _underWay);
-        _ = ChargeAsync(take.Name, limits, difference);
+        _ = ChargeAsync(key, limits, difference);
         return true;
     }
 
-    private async Task ChargeAsync(BucketName name, LimitSet limits, long difference)
+    private async Task ChargeAsync(RedisKey key, LimitSet limits, long difference)
     {
         try
         {
@@ -126,7 +127,7 @@ internal sealed class CostSettlement(MemoryBucketStore local, RateLimitMetrics m
             BucketScripts.Add(arguments, limits);
             var reply = await shared!.AskPatientlyAsync(
                 static (database, call) => BucketScripts.Take.AskAsync(database, [call.Key], call.Arguments),
-                (Key: BucketScripts.KeyOf(name), Arguments: arguments.ToArray()));
+                (Key: key, Arguments: arguments.ToArray()));
             if (!reply.IsAnswered)
             {
                 metrics.Settled(Settlement.Lost);

@@ -14,6 +14,9 @@ internal sealed class LeaseHolder(LeaseTable table, int slot, BucketName name, L
 
     public LimitSet Limits { get; set; } = limits;
 
+    /// <summary>Where the store keeps the bucket, as far as it has been looked up; below 0 when not.</summary>
+    public int Place { get; set; } = -1;
+
     /// <summary>The store is being asked; <see cref="Ask"/> is what.</summary>
     public bool IsAsked { get; set; }
 

@@ -200,7 +200,10 @@ internal sealed partial class LeaseNode
     }
 
     /// <summary>Questions that give back what is held in vain, or all; and that tell debts.</summary>
-    public List<LeaseHolder>? Sweep(long now, bool all = false)
+    /// <param name="now">The time.</param>
+    /// <param name="all">All is to be given back.</param>
+    /// <param name="canAsk">Which holders a question is worth asking for; null: all.</param>
+    public List<LeaseHolder>? Sweep(long now, bool all = false, Predicate<LeaseHolder>? canAsk = null)
     {
         List<LeaseHolder>? due = null;
         foreach (var table in _tables)
@@ -215,7 +218,8 @@ internal sealed partial class LeaseNode
                 foreach (var holder in table.Holders.Values)
                 {
                     Drop(holder, now);
-                    if (!holder.IsAsked && !holder.IsDone(now) && _terms.Excess(holder, now, all) is { } keep)
+                    if (!holder.IsAsked && !holder.IsDone(now) && _terms.Excess(holder, now, all) is { } keep
+                        && canAsk?.Invoke(holder) != false)
                     {
                         (due ??= []).Add(Begin(holder, keep, wants: false, now));
                     }

@@ -8,7 +8,7 @@ namespace EdgeProxy.RateLimiting;
 /// decide that way, <paramref name="strict"/> does in one call.
 /// </summary>
 /// <param name="goOn">Lets a request that has waited go on; on the thread pool unless given.</param>
-internal sealed class LeasedBucketStore(
+internal sealed partial class LeasedBucketStore(
     LeaseNode node,
     ILeaseStore store,
     IStoreLink link,
@@ -26,20 +26,12 @@ internal sealed class LeasedBucketStore(
     {
         var now = Now();
         var undecided = TakeLeased(verdict, now);
-        if (undecided > 0 && link.IsUp)
+        if (undecided > 0 && (link.IsUp || TakeCutOff(verdict, now) > 0))
         {
             return false;
         }
 
-        if (undecided > 0)
-        {
-            Degrade(verdict, now);
-        }
-        else
-        {
-            verdict.Decide();
-        }
-
+        End(verdict, now);
         return true;
     }
 
@@ -50,16 +42,15 @@ internal sealed class LeasedBucketStore(
         {
             var answer = await waiter.Answer;
             Apply(verdict, only, waiter, answer);
-            return;
+        }
+        else
+        {
+            var now = Now();
+            await strict.TakeAsync(verdict);
+            Learn(verdict, now);
         }
 
-        var now = Now();
-        await strict.TakeAsync(verdict);
-        Learn(verdict, now);
-        if (!verdict.Admitted)
-        {
-            GiveBack(verdict);
-        }
+        End(verdict, Now());
     }
 
     public ValueTask<BucketView?> LookAsync(BucketName name, LimitSet limits) => strict.LookAsync(name, limits);
@@ -69,7 +60,7 @@ internal sealed class LeasedBucketStore(
     /// <summary>Gives back leases that nobody spends from, and tells debts. Called now and then.</summary>
     public void Sweep()
     {
-        if (link.IsUp && node.Sweep(Now()) is { } due)
+        if (Due() is { } due)
         {
             due.ForEach(Run);
         }
@@ -79,8 +70,10 @@ internal sealed class LeasedBucketStore(
     public Task ReturnAllAsync()
     {
         _isStopping = true;
-        return link.IsUp && node.Sweep(Now(), all: true) is { } due ? Task.WhenAll(due.Select(RunAsync)) : Task.CompletedTask;
+        return Due(all: true) is { } due ? Task.WhenAll(due.Select(RunAsync)) : Task.CompletedTask;
     }
+
+    private List<LeaseHolder>? Due(bool all = false) => link.IsPartlyUp ? node.Sweep(Now(), all, link.IsUp ? null : CanAsk) : null;
 
     /// <summary>Decides what the node can decide by itself. Returns how many policies are left undecided.</summary>
     private int TakeLeased(RateLimitVerdict verdict, long now)
@@ -92,7 +85,6 @@ internal sealed class LeasedBucketStore(
             ref var take = ref takes[i];
             if (!take.IsShadow && !TakeLeased(ref take, verdict.Cost, now, ref undecided))
             {
-                GiveBack(verdict);
                 return 0;
             }
         }
@@ -125,7 +117,7 @@ internal sealed class LeasedBucketStore(
         }
 
         var answer = node.TryTake(ref take, cost, now, out var isDue);
-        if (isDue && link.IsUp)
+        if (isDue && CanAsk(take.Name))
         {
             Renew(take, now);
         }
@@ -169,62 +161,14 @@ internal sealed class LeasedBucketStore(
         ref var take = ref verdict.Takes[index];
         if (answer == LeaseAnswer.Unknown)
         {
+            take.IsCutOff = true;
             Degrade(verdict, Now());
             return;
         }
 
         (take.Source, take.Levels, take.HasLevels) = (waiter.Source, waiter.Levels, true);
         take.Outcome = answer == LeaseAnswer.Admitted ? TakeOutcome.Admitted : TakeOutcome.Refused;
-        if (take is { Outcome: TakeOutcome.Refused, IsShadow: false })
-        {
-            GiveBack(verdict);
-        }
-
-        verdict.Decide();
     }
-
-    /// <summary>Gives back what was taken from leases, since another policy refused.</summary>
-    private void GiveBack(RateLimitVerdict verdict)
-    {
-        foreach (ref var take in verdict.Takes)
-        {
-            if (take is { IsShadow: false, Outcome: TakeOutcome.Admitted, Source: DecisionSource.Lease })
-            {
-                node.GiveBack(ref take, verdict.Cost);
-            }
-        }
-    }
-
-    /// <summary>
-    /// The store cannot be asked. A bucket goes on from this node's share of what the store said last; what is admitted so is owed.
-    /// </summary>
-    private void Degrade(RateLimitVerdict verdict, long now)
-    {
-        foreach (ref var take in verdict.Takes)
-        {
-            if (IsOwed(take) && take.Outcome == TakeOutcome.NotAsked && node.Recall(ref take, now))
-            {
-                local.Learn(take, link.Nodes);
-            }
-        }
-
-        StoreOutage.Decide(verdict, local, link.Nodes);
-        foreach (ref var take in verdict.Takes)
-        {
-            if (IsOwed(take) && take is { Outcome: TakeOutcome.Admitted, Source: DecisionSource.Local })
-            {
-                node.Owe(take, verdict.Cost, now);
-            }
-        }
-
-        if (!verdict.Admitted)
-        {
-            GiveBack(verdict);
-        }
-    }
-
-    private static bool IsOwed(in BucketTake take) =>
-        take is { Limits: not null, Policy: { Decide: DecisionMode.Leased, OnStoreOutage: StoreOutagePolicy.Local } };
 
     /// <summary>What the store said of single requests is remembered; a lease is asked for where there are many.</summary>
     private void Learn(RateLimitVerdict verdict, long askedAt)

@@ -80,7 +80,7 @@ internal sealed partial class MemoryBucketStore : IBucketStore
         var refused = false;
         for (var i = 0; i < takes.Length && !refused; i++)
         {
-            if (!takes[i].IsShadow && takes[i].Outcome == TakeOutcome.NotAsked)
+            if (!takes[i].IsShadow && IsToTake(takes[i], source))
             {
                 refused = !Take(ref takes[i], verdict.Cost, nodes, source, now);
             }
@@ -93,7 +93,7 @@ internal sealed partial class MemoryBucketStore : IBucketStore
                 take.Outcome = TakeOutcome.GivenBack;
                 Charge(ref take, -verdict.Cost, nodes, now);
             }
-            else if (!refused && take.IsShadow && take.Outcome == TakeOutcome.NotAsked)
+            else if (!refused && take.IsShadow && IsToTake(take, source))
             {
                 Take(ref take, verdict.Cost, nodes, source, now);
             }
@@ -101,6 +101,10 @@ internal sealed partial class MemoryBucketStore : IBucketStore
 
         verdict.Decide();
     }
+
+    /// <summary>In place of a shared store only what is cut off from it is taken here.</summary>
+    private static bool IsToTake(in BucketTake take, DecisionSource source) =>
+        take.Outcome == TakeOutcome.NotAsked && (take.IsCutOff || source != DecisionSource.Local || take.Limits is null);
 
     private bool Take(ref BucketTake take, long cost, int nodes, DecisionSource source, long now)
     {

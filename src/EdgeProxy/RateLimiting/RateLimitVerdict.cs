@@ -143,6 +143,9 @@ internal struct BucketTake
     /// <summary><see cref="Levels"/> holds what is left after the decision.</summary>
     public bool HasLevels { get; set; }
 
+    /// <summary>The part of the store that keeps the bucket cannot be asked: the policy does what its OnStoreOutage says.</summary>
+    public bool IsCutOff { get; set; }
+
     /// <summary>Taken from the bucket that new clients share while the memory store is full.</summary>
     public bool IsPooled { get; set; }
 

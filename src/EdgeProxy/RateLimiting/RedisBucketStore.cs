@@ -22,8 +22,8 @@ internal sealed class RedisBucketStore(RedisStore store, MemoryBucketStore local
 
     public async ValueTask TakeAsync(RateLimitVerdict verdict)
     {
-        var call = new BucketCall(store, verdict.Takes.ToArray(), verdict.Cost);
-        var reply = await store.AskAsync(static (database, call) => call.RunAsync(database), call);
+        var call = new BucketCall(store, verdict.Takes.ToArray(), verdict.Cost).Plan();
+        var reply = await store.AskAsync(call.First, static (database, call) => call.RunAsync(database), call, call.Turn);
         if (reply.IsAnswered)
         {
             call.Apply(verdict, reply.Value!);
@@ -67,5 +67,5 @@ internal sealed class RedisBucketStore(RedisStore store, MemoryBucketStore local
         }
     }
 
-    private void Degrade(RateLimitVerdict verdict) => StoreOutage.Decide(verdict, local, store.Nodes);
+    private void Degrade(RateLimitVerdict verdict) => StoreOutage.DecideAll(verdict, local, store.Nodes);
 }

@@ -10,11 +10,18 @@ internal sealed class RedisLeaseStore(RedisStore store, LeaseOptions options) : 
     /// <summary>This process. A new one at each start: what the last one held is nobody's and runs out.</summary>
     private readonly RedisValue _node = RandomNumberGenerator.GetHexString(12, lowercase: true);
 
-    public ValueTask<StoreReply<LeaseReply>> AskAsync(BucketName name, in LeaseAsk ask) => store.IsUp
-        ? store.AskAsync(
-            static (database, call) => RunAsync(database, call.Key, call.Arguments),
-            (Key: BucketScripts.KeyOf(name), Arguments: Arguments(_node, ask, options)))
-        : new(new StoreReply<LeaseReply>(StoreMiss.Connection, default));
+    public ValueTask<StoreReply<LeaseReply>> AskAsync(BucketName name, in LeaseAsk ask)
+    {
+        if (!store.IsPartlyUp)
+        {
+            return new(new StoreReply<LeaseReply>(StoreMiss.Connection, default));
+        }
+
+        var key = BucketScripts.KeyOf(name);
+        return store.AskAsync(
+            store.ServerOf(key), static (database, call) => RunAsync(database, call.Key, call.Arguments),
+            (Key: key, Arguments: Arguments(_node, ask, options)));
+    }
 
     /// <summary>What the script is told.</summary>
     public static RedisValue[] Arguments(RedisValue node, in LeaseAsk ask, LeaseOptions options)

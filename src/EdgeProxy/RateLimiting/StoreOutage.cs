@@ -3,13 +3,27 @@ namespace EdgeProxy.RateLimiting;
 /// <summary>What policies do while the store cannot be asked.</summary>
 internal static class StoreOutage
 {
-    /// <summary>Decides what is undecided by each policy's OnStoreOutage, from this node's share where that says so.</summary>
+    /// <summary>Decides all that is undecided, see <see cref="Decide"/>: the store did not answer.</summary>
+    public static void DecideAll(RateLimitVerdict verdict, MemoryBucketStore local, int nodes)
+    {
+        foreach (ref var take in verdict.Takes)
+        {
+            take.IsCutOff |= take.Outcome == TakeOutcome.NotAsked;
+        }
+
+        Decide(verdict, local, nodes);
+    }
+
+    /// <summary>
+    /// Decides what is undecided and cut off from the store by each policy's OnStoreOutage, from this node's share where that says so.
+    /// </summary>
     public static void Decide(RateLimitVerdict verdict, MemoryBucketStore local, int nodes)
     {
         var isClosed = false;
         foreach (ref var take in verdict.Takes)
         {
-            if (take.Limits is null || take.Outcome != TakeOutcome.NotAsked || take.Policy.OnStoreOutage == StoreOutagePolicy.Local)
+            if (take is not { Limits: not null, Outcome: TakeOutcome.NotAsked, IsCutOff: true }
+                || take.Policy.OnStoreOutage == StoreOutagePolicy.Local)
             {
                 continue;
             }

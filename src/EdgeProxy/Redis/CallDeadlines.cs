@@ -23,7 +23,7 @@ internal sealed class CallDeadlines : IDisposable
     private readonly ManualResetEvent _stopped = new(false);
     private int _count;
     private int _isAsleep;
-    private long _givenUpAt = long.MinValue;
+    private int _hasGivenUp;
 
     public CallDeadlines(TimeProvider time)
     {
@@ -45,8 +45,12 @@ internal sealed class CallDeadlines : IDisposable
         }
     }
 
-    /// <summary>Ends the waiting of all calls made so far: there is no hope left that justifies it.</summary>
-    public void GiveUp() => Volatile.Write(ref _givenUpAt, _time.GetTimestamp());
+    /// <summary>Ends the waiting of all calls to a server made so far: there is no hope left that justifies it.</summary>
+    public void GiveUp(StoreServer server)
+    {
+        server.GiveUp(_time.GetTimestamp());
+        Volatile.Write(ref _hasGivenUp, 1);
+    }
 
     public void Dispose() => _stopped.Set();
 
@@ -72,12 +76,26 @@ internal sealed class CallDeadlines : IDisposable
         }
     }
 
-    /// <summary>All calls have the same deadline, so they expire in the order they came.</summary>
+    /// <summary>
+    /// All calls have the same deadline, so they expire in the order they came; but for those to a server that is given up, which may
+    /// stand anywhere among the others.
+    /// </summary>
     private void Sweep()
     {
+        if (Interlocked.Exchange(ref _hasGivenUp, 0) == 1)
+        {
+            foreach (var waiting in _waiting)
+            {
+                if (waiting.Server?.HasGivenUp(waiting.StartedAt) == true)
+                {
+                    waiting.Expire();
+                }
+            }
+        }
+
         var oldest = _time.GetTimestamp() - _expireAfter;
         while (_waiting.TryPeek(out var call)
-            && (call.IsSettled || call.StartedAt <= Math.Max(oldest, Volatile.Read(ref _givenUpAt)))
+            && (call.IsSettled || call.StartedAt <= oldest)
             && _waiting.TryDequeue(out call))
         {
             Interlocked.Decrement(ref _count);

@@ -10,7 +10,7 @@ internal sealed class RedisMetrics
     private readonly Histogram<double> _duration;
     private readonly Counter<long> _failures;
 
-    public RedisMetrics(IMeterFactory meters, StoreBreaker? breaker)
+    public RedisMetrics(IMeterFactory meters, StoreServers? servers)
     {
         var meter = meters.Create("EdgeProxy");
         _duration = meter.CreateHistogram(
@@ -31,8 +31,8 @@ internal sealed class RedisMetrics
 
         meter.CreateObservableGauge(
             "edgeproxy_store_up",
-            () => breaker is { IsOpen: true } ? 0 : 1,
-            description: "1 while the store is asked; 0 while policies do what OnStoreOutage says.");
+            () => servers is { IsUp: false } ? 0 : 1,
+            description: "1 while the store is asked; 0 while policies do what OnStoreOutage says, for some buckets at least.");
     }
 
     public void Waited(TimeSpan time) => _duration.Record(time.TotalSeconds);

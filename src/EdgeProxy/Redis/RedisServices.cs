@@ -10,14 +10,14 @@ internal static class RedisServices
     {
         services.AddMetrics();
         services.AddSingleton(provider => new RedisMetrics(
-            provider.GetRequiredService<IMeterFactory>(), provider.GetService<StoreBreaker>()));
+            provider.GetRequiredService<IMeterFactory>(), provider.GetService<StoreServers>()));
         if (options.Redis is not { } connectionString)
         {
             return;
         }
 
         services.AddSingleton(RedisOptions.Parse(connectionString));
-        services.AddSingleton<StoreBreaker>();
+        services.AddSingleton<StoreServers>();
         services.AddSingleton<CallDeadlines>();
         services.AddSingleton<RedisStore>();
         services.AddHostedService<StoreWorker>();

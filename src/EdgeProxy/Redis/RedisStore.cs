@@ -3,53 +3,75 @@ using StackExchange.Redis;
 namespace EdgeProxy.Redis;
 
 /// <summary>The shared store as features see it: up or not, and answering within the deadline or not at all.</summary>
-internal sealed class RedisStore(TimeProvider time, StoreBreaker breaker, CallDeadlines deadlines, RedisMetrics metrics) : IStoreLink
+internal sealed class RedisStore(TimeProvider time, StoreServers servers, CallDeadlines deadlines, RedisMetrics metrics) : IStoreLink
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
     private volatile IConnectionMultiplexer? _connection;
-    private volatile int _nodes = 1;
-    private Action<StoreMiss>? _note;
 
-    /// <summary>Raised when a call's outcome opens the breaker.</summary>
+    /// <summary>Raised when a call's outcome opens a server's breaker.</summary>
     public event Action? Lost;
 
-    /// <summary>Whether a question is worth asking. False: decide without the store, at once.</summary>
-    public bool IsUp => !breaker.IsOpen;
+    /// <summary>Whether a question is worth asking, whichever key it is about.</summary>
+    public bool IsUp => servers.IsUp;
+
+    public bool IsPartlyUp => servers.IsPartlyUp;
 
     /// <summary>Nodes that shared the store when it was last heard; at least this one.</summary>
-    public int Nodes => _nodes;
+    public int Nodes => servers.Nodes;
 
     /// <summary>Keys live in slots, and a script reaches those of one slot only.</summary>
-    public bool IsCluster { get; private set; }
+    public bool IsCluster => servers.IsCluster;
 
-    /// <summary>Only while <see cref="IsUp"/>.</summary>
+    /// <summary>Only once the store has been <see cref="IsPartlyUp"/>.</summary>
     public IDatabase Database => _connection!.GetDatabase();
 
-    public bool ShareSlot(RedisKey[] keys) => !IsCluster || Array.TrueForAll(keys, SameSlotAs(keys[0]));
+    public int PlaceOf(RedisKey key) => IsCluster ? _connection!.HashSlot(key) : -1;
+
+    public bool IsUpAt(int place) => servers.At(place).IsUp;
+
+    public bool ShareSlot(RedisKey[] keys)
+    {
+        var place = PlaceOf(keys[0]);
+        return !IsCluster || Array.TrueForAll(keys, key => PlaceOf(key) == place);
+    }
+
+    public StoreServer ServerOf(RedisKey key) => servers.At(PlaceOf(key));
 
     public void Watch(StoreCall call) => deadlines.Watch(call);
 
-    /// <summary>Waits for work on the store, but not for longer than <see cref="CallDeadlines.Longest"/>. Never throws.</summary>
+    /// <summary>
+    /// Waits for work on the store, but not for longer than <see cref="CallDeadlines.Longest"/>, and not at all when the server is known
+    /// not to answer. Never throws.
+    /// </summary>
+    /// <param name="server">Who is asked, or asked first.</param>
     /// <param name="start">Begins the work; what it throws is a miss.</param>
     /// <param name="state">What <paramref name="start"/> needs, so that it can be static.</param>
-    public async ValueTask<StoreReply<T>> AskAsync<TState, T>(Func<IDatabase, TState, Task<T>> start, TState state)
+    /// <param name="turn">Where several servers are asked one after the other: whose turn it is.</param>
+    public async ValueTask<StoreReply<T>> AskAsync<TState, T>(
+        StoreServer server, Func<IDatabase, TState, Task<T>> start, TState state, StoreTurn? turn = null)
     {
+        if (!server.IsUp)
+        {
+            return new StoreReply<T>(StoreMiss.Connection, default);
+        }
+
         if (deadlines.IsFull)
         {
             metrics.Missed(StoreMiss.Overload);
             return new StoreReply<T>(StoreMiss.Overload, default);
         }
 
-        if (!_connection!.IsConnected)
+        if (!(server.Client?.IsConnected ?? _connection!.IsConnected))
         {
             // Asked all the same, it would throw: milliseconds, when many requests do so at once.
-            Note(StoreMiss.Connection);
+            Note(server, StoreMiss.Connection);
             return new StoreReply<T>(StoreMiss.Connection, default);
         }
 
         var startedAt = time.GetTimestamp();
-        var call = new StoreCall<T>(BeginAsync(start, state), startedAt, _note ??= Note);
+        var note = turn is null ? server.Noted ??= miss => Note(server, miss) : miss => Note(turn.Server, miss);
+        var call = new StoreCall<T>(BeginAsync(start, state), startedAt, note) { Server = turn is null ? server : null };
         deadlines.Watch(call);
         var reply = await call.Reply;
         metrics.Waited(time.GetElapsedTime(startedAt));
@@ -74,23 +96,53 @@ internal sealed class RedisStore(TimeProvider time, StoreBreaker breaker, CallDe
         }
     }
 
-    /// <summary>Asks whether the store is there, outside any request. True: it is, and answered in time.</summary>
-    public async Task<bool> ProbeAsync(Func<IDatabase, Task<int>> heartbeat, Action onLateAnswer)
+    /// <summary>Asks whether all servers are there, outside any request. True: they are, and answered in time.</summary>
+    /// <param name="heartbeat">Tells one server that this node lives, under a key that it keeps, and asks how many do.</param>
+    /// <param name="onLateAnswer">Told when an answer came that was not in time.</param>
+    public async Task<bool> ProbeAsync(Func<IDatabase, RedisKey, Task<int>> heartbeat, Action onLateAnswer)
     {
-        if (_connection is null)
+        if (_connection is not null)
         {
-            return false;
+            await Task.WhenAll(servers.All.Select(server => ProbeAsync(server, heartbeat, onLateAnswer)));
         }
 
-        var work = heartbeat(Database);
+        return IsUp;
+    }
+
+    /// <summary>Leaves the nodes, so that the others' share grows at once; should this get lost, they notice after four seconds.</summary>
+    public void Leave(RedisValue node)
+    {
+        foreach (var server in servers.All)
+        {
+            if (server is { IsUp: true, Heartbeat: { } key })
+            {
+                _ = Database.SortedSetRemoveAsync(key, node, CommandFlags.FireAndForget);
+            }
+        }
+    }
+
+    /// <returns>Whether other servers are to be asked than before.</returns>
+    public bool Use(IConnectionMultiplexer connection)
+    {
+        _connection = connection;
+        return servers.Learn(connection);
+    }
+
+    private async Task ProbeAsync(StoreServer server, Func<IDatabase, RedisKey, Task<int>> heartbeat, Action onLateAnswer)
+    {
+        if (server.Heartbeat is not { } key)
+        {
+            return;
+        }
+
+        var work = heartbeat(Database, key);
         var call = new StoreCall<int>(work, time.GetTimestamp());
         deadlines.Watch(call);
         var reply = await call.Reply;
         if (reply.IsAnswered)
         {
-            _nodes = Math.Max(1, reply.Value);
-            breaker.Close();
-            return true;
+            server.Answered(reply.Value);
+            return;
         }
 
         if (reply.Miss == StoreMiss.Deadline)
@@ -98,36 +150,29 @@ internal sealed class RedisStore(TimeProvider time, StoreBreaker breaker, CallDe
             _ = work.ContinueWith(_ => onLateAnswer(), TaskContinuationOptions.OnlyOnRanToCompletion);
         }
 
-        Note(reply.Miss);
-        return false;
-    }
-
-    public void Use(IConnectionMultiplexer connection)
-    {
-        IsCluster = connection.GetServers().Any(server => server.ServerType == ServerType.Cluster);
-        _connection = connection;
+        Note(server, reply.Miss);
     }
 
     /// <summary>An exception at the start is one of the work, so that it is a miss like any other.</summary>
     private async Task<T> BeginAsync<TState, T>(Func<IDatabase, TState, Task<T>> start, TState state) => await start(Database, state);
 
-    private void Note(StoreMiss miss)
+    private void Note(StoreServer server, StoreMiss miss)
     {
         if (miss != StoreMiss.None)
         {
             metrics.Missed(miss);
         }
 
-        if (breaker.Note(miss == StoreMiss.None))
+        if (server.Note(miss == StoreMiss.None))
         {
-            deadlines.GiveUp();
+            deadlines.GiveUp(server);
             Lost?.Invoke();
         }
     }
+}
 
-    private Predicate<RedisKey> SameSlotAs(RedisKey first)
-    {
-        var slot = _connection!.HashSlot(first);
-        return key => _connection!.HashSlot(key) == slot;
-    }
+/// <summary>Whose turn it is while several servers are asked one after the other: a miss is that one's.</summary>
+internal sealed class StoreTurn
+{
+    public required StoreServer Server { get; set; }
 }

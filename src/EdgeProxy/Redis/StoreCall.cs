@@ -12,6 +12,9 @@ internal abstract class StoreCall(long startedAt) : IThreadPoolWorkItem
 
     public long StartedAt { get; } = startedAt;
 
+    /// <summary>The waiting ends when this server is given up; null: it does not depend on one alone.</summary>
+    public StoreServer? Server { get; init; }
+
     public bool IsSettled => Volatile.Read(ref _isSettled) != 0;
 
     /// <summary>Ends the waiting without an answer. The caller goes on on the thread pool, not on the thread that keeps time.</summary>

@@ -17,11 +17,10 @@ internal sealed partial class StoreWorker(RedisStore store, ConfigurationOptions
     private static readonly TimeSpan LastProbe = TimeSpan.FromSeconds(1);
 
     private static readonly RedisScript Heartbeat = RedisScript.Load("Redis", "heartbeat");
-    private static readonly RedisKey[] Nodes = ["rl:nodes"];
 
     private readonly RedisValue[] _node = [Guid.NewGuid().ToString("N")];
     private readonly SemaphoreSlim _nudge = new(0, 1);
-    private IConnectionMultiplexer? _connection;
+    private ConnectionMultiplexer? _connection;
     private Task _search = Task.CompletedTask;
 
     public override async Task StopAsync(CancellationToken cancellationToken)
@@ -29,12 +28,7 @@ internal sealed partial class StoreWorker(RedisStore store, ConfigurationOptions
         await base.StopAsync(cancellationToken);
         if (_connection is not null)
         {
-            if (store.IsUp)
-            {
-                // The others' share grows when this node leaves; should this get lost, they notice after four seconds.
-                _ = store.Database.SortedSetRemoveAsync(Nodes[0], _node[0], CommandFlags.FireAndForget);
-            }
-
+            store.Leave(_node[0]);
             await _connection.DisposeAsync();
         }
     }
@@ -71,15 +65,16 @@ internal sealed partial class StoreWorker(RedisStore store, ConfigurationOptions
         }
     }
 
-    private async Task<int> BeatAsync(IDatabase database) => (int)await Heartbeat.RunAsync(database, Nodes, _node);
+    private async Task<int> BeatAsync(IDatabase database, RedisKey nodes) => (int)await Heartbeat.RunAsync(database, [nodes], _node);
 
-    private async Task<IConnectionMultiplexer?> ConnectAsync()
+    private async Task<ConnectionMultiplexer?> ConnectAsync()
     {
         try
         {
             var connection = await ConnectionMultiplexer.ConnectAsync(options);
             connection.ConnectionRestored += (_, _) => Nudge();
-            connection.ConfigurationChanged += (_, _) => store.Use(connection);
+            connection.ConfigurationChanged += (_, _) => Learn(connection);
+            connection.HashSlotMoved += (_, _) => Learn(connection);
             store.Use(connection);
             return connection;
         }
@@ -97,15 +92,24 @@ internal sealed partial class StoreWorker(RedisStore store, ConfigurationOptions
     {
         try
         {
-            if (_connection is { } connection && connection.GetEndPoints().Length > 1 && await connection.ConfigureAsync())
+            if (_connection is { } connection && connection.GetEndPoints().Length > 1 && await connection.ConfigureAsync()
+                && (store.Use(connection) || !store.IsCluster))
             {
-                store.Use(connection);
                 Nudge();
             }
         }
         catch (Exception exception) when (exception is RedisException or ObjectDisposedException or TimeoutException)
         {
             // Nobody knows yet: asked again with the next probe.
+        }
+    }
+
+    /// <summary>Who serves what may have changed; servers that are new have to answer before they are asked.</summary>
+    private void Learn(ConnectionMultiplexer connection)
+    {
+        if (store.Use(connection))
+        {
+            Nudge();
         }
     }
 
@@ -149,9 +153,10 @@ internal sealed partial class StoreWorker(RedisStore store, ConfigurationOptions
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "The store answers; limits are shared")]
+    [LoggerMessage(Level = LogLevel.Information, Message = "The store answers; all limits are shared")]
     private static partial void LogUp(ILogger logger);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The store does not answer; policies do what OnStoreOutage says")]
+    [LoggerMessage(
+        Level = LogLevel.Warning, Message = "The store, or a part of it, is out of reach; there policies do what OnStoreOutage says")]
     private static partial void LogDown(ILogger logger);
 }

@@ -1,5 +1,6 @@
 using EdgeProxy.RateLimiting;
 using EdgeProxy.Redis;
+using StackExchange.Redis;
 
 namespace EdgeProxy.Tests.RateLimiting.Simulation;
 
@@ -36,7 +37,13 @@ internal sealed class SimulatedStore(SimulatedWorld world, LeaseOptions options)
 
         public bool IsUp => !_breaker.IsOpen;
 
+        public bool IsPartlyUp => IsUp;
+
         public required int Nodes { get; init; }
+
+        public int PlaceOf(RedisKey key) => -1;
+
+        public bool IsUpAt(int place) => IsUp;
 
         public void Watch(StoreCall call)
         {

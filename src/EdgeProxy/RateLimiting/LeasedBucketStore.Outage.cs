@@ -1,0 +1,91 @@
+namespace EdgeProxy.RateLimiting;
+
+/// <content>What is decided while the store, or the server of it that keeps a bucket, cannot be asked.</content>
+internal sealed partial class LeasedBucketStore
+{
+    private bool CanAsk(in BucketName name) =>
+        link.IsUp || (link.IsPartlyUp && link.IsUpAt(link.PlaceOf(BucketScripts.KeyOf(name))));
+
+    private bool CanAsk(LeaseHolder holder)
+    {
+        if (holder.Place < 0)
+        {
+            holder.Place = link.PlaceOf(BucketScripts.KeyOf(holder.Name));
+        }
+
+        return link.IsUpAt(holder.Place);
+    }
+
+    /// <summary>Decides what the store cannot be asked about. Returns how many policies are left; 0 too when one refused.</summary>
+    private int TakeCutOff(RateLimitVerdict verdict, long now)
+    {
+        var (left, cutOff) = (0, 0);
+        foreach (ref var take in verdict.Takes)
+        {
+            if (take.Outcome == TakeOutcome.NotAsked)
+            {
+                take.IsCutOff = take.Limits is null || !CanAsk(take.Name);
+                (left, cutOff) = take.IsCutOff ? (left, cutOff + 1) : (left + 1, cutOff);
+            }
+        }
+
+        if (cutOff > 0)
+        {
+            Degrade(verdict, now);
+        }
+
+        return cutOff == 0 || verdict.Admitted ? left : 0;
+    }
+
+    /// <summary>A bucket that is cut off goes on from this node's share of what the store said last; what is admitted so is owed.</summary>
+    private void Degrade(RateLimitVerdict verdict, long now)
+    {
+        foreach (ref var take in verdict.Takes)
+        {
+            if (take is { Outcome: TakeOutcome.NotAsked, IsCutOff: true } && IsOwed(take) && node.Recall(ref take, now))
+            {
+                local.Learn(take, link.Nodes);
+            }
+        }
+
+        StoreOutage.Decide(verdict, local, link.Nodes);
+    }
+
+    /// <summary>Sums up. Where one policy refused, what others took goes back; else what the store has not heard of is owed.</summary>
+    private void End(RateLimitVerdict verdict, long now)
+    {
+        verdict.Decide();
+        foreach (ref var take in verdict.Takes)
+        {
+            if (take.Outcome != TakeOutcome.Admitted)
+            {
+                continue;
+            }
+
+            if (!verdict.Admitted && !take.IsShadow)
+            {
+                GiveBack(ref take, verdict.Cost);
+            }
+            else if (take.Source == DecisionSource.Local && IsOwed(take))
+            {
+                node.Owe(take, verdict.Cost, now);
+            }
+        }
+    }
+
+    private void GiveBack(ref BucketTake take, long cost)
+    {
+        if (take.Source == DecisionSource.Lease)
+        {
+            node.GiveBack(ref take, cost);
+        }
+        else if (take is { Source: DecisionSource.Local, HasLevels: true })
+        {
+            local.Charge(ref take, -cost, link.Nodes);
+            take.Outcome = TakeOutcome.GivenBack;
+        }
+    }
+
+    private static bool IsOwed(in BucketTake take) =>
+        take is { Limits: not null, Policy: { Decide: DecisionMode.Leased, OnStoreOutage: StoreOutagePolicy.Local } };
+}
