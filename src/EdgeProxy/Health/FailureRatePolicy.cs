@@ -67,7 +67,13 @@ internal sealed class FailureRatePolicy(IDestinationHealthUpdater updater, Healt
     }
 
     /// <summary>Whether the destination has failed; null when the request says nothing about it.</summary>
-    private static bool? Judge(HttpContext context) => context.GetForwarderErrorFeature()?.Error switch
+    private static bool? Judge(HttpContext context) => context.GetForwarderErrorFeature() switch
+    {
+        { Exception: HttpRequestException { HttpRequestError: HttpRequestError.ExtendedConnectNotSupported } } => null,
+        var report => Judge(context, report?.Error),
+    };
+
+    private static bool? Judge(HttpContext context, ForwarderError? error) => error switch
     {
         null or ForwarderError.None => context.Response.StatusCode is >= 500 and not (501 or 505),
         ForwarderError.Request or ForwarderError.RequestTimedOut or ForwarderError.RequestBodyDestination

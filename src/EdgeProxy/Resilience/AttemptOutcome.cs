@@ -38,7 +38,7 @@ internal static class AttemptOutcome
     /// <summary>The client went away first.</summary>
     public const string Canceled = "canceled";
 
-    /// <summary>The client's request broke off or was not sendable.</summary>
+    /// <summary>The client's request broke off or was not sendable, as a WebSocket over HTTP/2 is not everywhere.</summary>
     public const string Failed = "failed";
 
     public static IReadOnlyList<string> All { get; } =
@@ -78,8 +78,8 @@ internal static class AttemptOutcome
             : ConnectFailed,
         HttpRequestError.SecureConnectionError => Tls,
         HttpRequestError.ResponseEnded => Closed,
-        HttpRequestError.InvalidResponse or HttpRequestError.HttpProtocolError or HttpRequestError.ConfigurationLimitExceeded
-            or HttpRequestError.ExtendedConnectNotSupported => Protocol,
+        HttpRequestError.InvalidResponse or HttpRequestError.HttpProtocolError or HttpRequestError.ConfigurationLimitExceeded => Protocol,
+        HttpRequestError.ExtendedConnectNotSupported => Failed, // any client can ask for a WebSocket, anywhere
         _ => exception.InnerException is IOException { InnerException: SocketException } ? Closed : Failed,
     };
 }

@@ -80,7 +80,7 @@ internal sealed class Balancer(DestinationPicker picker, Breakers breakers, Rand
 
     private static bool Probe(ClusterRuntime cluster, Circuit circuit, TimeSpan now, bool canWait)
     {
-        if (circuit.Breaker.IsProbing)
+        if (circuit.Breaker.IsProbing(now))
         {
             return false; // most find it so, and need not wait to be told
         }

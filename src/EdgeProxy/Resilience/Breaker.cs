@@ -37,6 +37,9 @@ internal sealed class Breaker(OpenTimes times)
     /// <summary>Least time from the start of one probe to the next.</summary>
     public static readonly TimeSpan BetweenProbes = TimeSpan.FromMilliseconds(100);
 
+    /// <summary>How long one probe keeps others out: it may wait for its client, or be meant to last.</summary>
+    public static readonly TimeSpan LongestProbe = TimeSpan.FromSeconds(5);
+
     /// <summary>How long a probe that can be made again elsewhere is waited for, before one that cannot is taken.</summary>
     public static readonly TimeSpan PatienceForProbe = TimeSpan.FromSeconds(1);
 
@@ -44,6 +47,7 @@ internal sealed class Breaker(OpenTimes times)
     private TimeSpan _since;
     private TimeSpan _until;
     private TimeSpan? _lastProbe;
+    private long _probingUntil;
     private int _successes;
 
     public BreakerState State => _state;
@@ -51,8 +55,8 @@ internal sealed class Breaker(OpenTimes times)
     /// <summary>Times it has opened without having stayed closed for long in between.</summary>
     public int Opens { get; private set; }
 
-    /// <summary>A probe is under way.</summary>
-    public bool IsProbing { get; private set; }
+    /// <summary>A probe is under way, and not for so long that another had better be made.</summary>
+    public bool IsProbing(TimeSpan now) => now.Ticks < Volatile.Read(ref _probingUntil);
 
     /// <summary>Time until it is half-open.</summary>
     public TimeSpan Remaining(TimeSpan now) => _state == BreakerState.Open && _until > now ? _until - now : TimeSpan.Zero;
@@ -93,24 +97,26 @@ internal sealed class Breaker(OpenTimes times)
         return false;
     }
 
-    /// <summary>Begins a probe, if it is half-open and none is under way.</summary>
+    /// <summary>Begins a probe, if it is half-open and none is under way that began lately.</summary>
     /// <param name="canWait">The request could go elsewhere, and not come back from here: it had better not be the probe.</param>
     public bool TryProbe(TimeSpan now, bool canWait)
     {
         var patience = canWait ? PatienceForProbe : BetweenProbes;
-        if (_state != BreakerState.HalfOpen || IsProbing || now - (_lastProbe ?? (canWait ? _since : TimeSpan.MinValue / 2)) < patience)
+        if (_state != BreakerState.HalfOpen || IsProbing(now)
+            || now - (_lastProbe ?? (canWait ? _since : TimeSpan.MinValue / 2)) < patience)
         {
             return false;
         }
 
-        (IsProbing, _lastProbe) = (true, now);
+        _lastProbe = now;
+        Volatile.Write(ref _probingUntil, (now + LongestProbe).Ticks);
         return true;
     }
 
     /// <summary>A probe has ended. True: it was one success too few before, and recovery begins.</summary>
     public bool Settle(Verdict verdict, TimeSpan now)
     {
-        IsProbing = false;
+        Volatile.Write(ref _probingUntil, 0);
         if (verdict is Verdict.Success or Verdict.Alive && ++_successes >= ProbesNeeded)
         {
             Become(BreakerState.Recovering, now);
@@ -125,7 +131,8 @@ internal sealed class Breaker(OpenTimes times)
 
     private void Become(BreakerState state, TimeSpan now)
     {
-        (_since, _successes, IsProbing, _lastProbe) = (now, 0, false, null);
+        (_since, _successes, _lastProbe) = (now, 0, null);
+        Volatile.Write(ref _probingUntil, 0);
         _state = state;
     }
 }

@@ -33,6 +33,17 @@ internal sealed class ServerProcess : IAsyncDisposable
         }
         """);
 
+    /// <summary>nginx that answers 200 `nginx` to everything, in HTTP/2 alone and without WebSockets over it.</summary>
+    public static Task<ServerProcess> NginxHttp2Async() => StartAsync(
+        "nginx", folder => ["-p", folder, "-c", "server.conf", "-e", "error.log"], """
+        daemon off; master_process off; pid nginx.pid;
+        events { worker_connections 512; }
+        http {
+          access_log off; client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;
+          server { listen 127.0.0.1:PORT http2; location / { return 200 nginx; } }
+        }
+        """);
+
     /// <summary>haproxy that answers 200 `haproxy` to everything.</summary>
     public static Task<ServerProcess> HaproxyAsync() => StartAsync(
         "haproxy", folder => ["-db", "-f", Path.Combine(folder, "server.conf")], """

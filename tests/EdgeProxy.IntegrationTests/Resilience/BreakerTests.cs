@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Json;
+using System.Net.WebSockets;
 using System.Text.Json;
 using EdgeProxy.IntegrationTests.Peers;
 using Microsoft.AspNetCore.Http;
@@ -152,6 +153,48 @@ public sealed class BreakerTests
 
         Assert.Equal(60, a.Hits);
         Assert.Equal(("closed", "closed"), await StatesAsync(edge));
+    }
+
+    [Fact]
+    public async Task WebSockets_that_a_destination_cannot_speak_close_nothing()
+    {
+        await using var nginx = await ServerProcess.NginxHttp2Async();
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(nginx.Address, cluster: """
+            "HttpRequest": { "Version": "2", "VersionPolicy": "RequestVersionExact" },
+            "HealthCheck": { "Passive": { "Enabled": true } }
+            """));
+        for (var i = 0; i < 20; i++)
+        {
+            await Assert.ThrowsAsync<WebSocketException>(() => WebSocketPeers.ConnectAsync(edge));
+        }
+
+        Assert.Equal("nginx", await edge.Client.GetStringAsync("/"));
+        Assert.Equal(("closed", "closed"), await StatesAsync(edge));
+    }
+
+    [Fact]
+    public async Task A_probe_that_is_meant_to_last_does_not_keep_the_cluster_shut()
+    {
+        var (healed, asked, over) = (false, new TaskCompletionSource(), new TaskCompletionSource());
+        await using var a = await Upstream.StartAsync(async context =>
+        {
+            context.Response.StatusCode = healed ? 200 : 503;
+            if (context.Request.Path == "/poll")
+            {
+                asked.SetResult();
+                await over.Task;
+            }
+        });
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(a.Address, cluster: Quick));
+        await OpenAsync(edge);
+        healed = true;
+        await Wait.UntilAsync(async () => (await StatesAsync(edge)).Item1 == "halfopen", "the breaker is half-open");
+        var poll = edge.Client.GetAsync("/poll");
+        await asked.Task.WaitAsync(Wait.Deadline);
+        await LoadUntilAsync(edge, async () => (await StatesAsync(edge)).Item1 == "closed");
+        Assert.False(poll.IsCompleted);
+        over.SetResult();
+        await poll;
     }
 
     [Fact]

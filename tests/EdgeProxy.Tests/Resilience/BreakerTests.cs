@@ -48,7 +48,7 @@ public sealed class BreakerTests
         for (var probe = 0; probe < Breaker.ProbesNeeded; probe++, now += Breaker.BetweenProbes)
         {
             Assert.True(breaker.TryProbe(now, canWait: false));
-            Assert.False(breaker.TryProbe(now + Seconds(60), canWait: false));
+            Assert.False(breaker.TryProbe(now + Seconds(4.9), canWait: false));
             Assert.Equal(probe == 2, breaker.Settle(Verdict.Success, now));
             Assert.False(breaker.TryProbe(now + Breaker.BetweenProbes - TimeSpan.FromTicks(1), canWait: false));
         }
@@ -72,6 +72,21 @@ public sealed class BreakerTests
         }
 
         Assert.Equal(BreakerState.HalfOpen, breaker.State);
+    }
+
+    [Fact]
+    public void A_probe_that_lasts_keeps_others_out_for_five_seconds_and_no_longer()
+    {
+        var breaker = HalfOpenAt(Seconds(5));
+        for (var probe = 0; probe < Breaker.ProbesNeeded; probe++)
+        {
+            Assert.True(breaker.TryProbe(Seconds(5 + (5 * probe)), canWait: false));
+            Assert.False(breaker.TryProbe(Seconds(9.9 + (5 * probe)), canWait: false));
+        }
+
+        Assert.False(breaker.Settle(Verdict.Success, Seconds(20)));
+        Assert.False(breaker.Settle(Verdict.Success, Seconds(20)));
+        Assert.True(breaker.Settle(Verdict.Success, Seconds(20)));
     }
 
     [Fact]
@@ -121,7 +136,8 @@ public sealed class BreakerTests
                         break;
                     case 2 or 3:
                         var isProbe = breaker.TryProbe(now, canWait: false);
-                        Assert.False(isProbe && (probing || before != BreakerState.HalfOpen || now - lastProbe < Breaker.BetweenProbes));
+                        var isAlone = !probing || now - lastProbe >= Breaker.LongestProbe;
+                        Assert.False(isProbe && (!isAlone || before != BreakerState.HalfOpen || now - lastProbe < Breaker.BetweenProbes));
                         lastProbe = isProbe ? now : lastProbe;
                         probing |= isProbe;
                         break;
@@ -131,7 +147,7 @@ public sealed class BreakerTests
                         break;
                 }
 
-                Assert.Equal(probing, breaker.IsProbing);
+                Assert.Equal(probing && now - lastProbe < Breaker.LongestProbe, breaker.IsProbing(now));
                 Assert.InRange(breaker.Share(now), 0.1, 1);
             }
         }).QuickCheckThrowOnFailure();
