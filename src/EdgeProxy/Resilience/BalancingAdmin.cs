@@ -26,7 +26,7 @@ internal static class BalancingAdmin
                 }
 
                 if (!Enum.TryParse<DestinationMode>(order.State, ignoreCase: true, out var mode)
-                    || !Enum.IsDefined(mode) || char.IsAsciiDigit(order.State![0]))
+                    || !mode.ToString().Equals(order.State, StringComparison.OrdinalIgnoreCase)) // numbers, lists and blanks parse, too
                 {
                     return Results.BadRequest();
                 }

@@ -55,7 +55,11 @@ public sealed class DestinationStateTests
         await using var edge = await Edge.StartAsync(Edge.OneRoute(a.Address));
         Assert.Equal(HttpStatusCode.NotFound, (await OrderAsync(edge, "nobody", "Down")).StatusCode);
         Assert.Equal(HttpStatusCode.BadRequest, (await OrderAsync(edge, "a", "Sideways")).StatusCode);
-        Assert.Equal(HttpStatusCode.BadRequest, (await OrderAsync(edge, "a", "1")).StatusCode);
+        foreach (var state in (string[])["1", "+1", " 1", "-0", "Up,Draining", " Up"])
+        {
+            Assert.Equal(HttpStatusCode.BadRequest, (await OrderAsync(edge, "a", state)).StatusCode);
+        }
+
         Assert.Equal(HttpStatusCode.BadRequest, (await OrderAsync(edge, "a", null)).StatusCode);
     }
 
