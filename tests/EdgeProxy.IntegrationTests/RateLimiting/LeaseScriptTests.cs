@@ -175,6 +175,36 @@ public sealed class LeaseScriptTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Nodes_whose_files_name_a_limit_differently_fill_nothing_for_each_other()
+    {
+        var (old, changed) = (new Bucket(100, 1), new Bucket(100, 1, "second"));
+        Assert.Equal(old.Name.Digest(), changed.Name.Digest());
+        var (byOld, byNew) = (0L, 0L);
+        for (var i = 0; i < 20; i++)
+        {
+            byOld += await TakenAsync(old, i, 50);
+            byNew += (await LeaseAsync(changed, "b", i, need: 50, seq: i + 1)).Got / Rate.Token;
+        }
+
+        Assert.Equal((100 + 19, 100 + 19), (byOld, byNew));
+        await LookAsync(changed, 20, fill: true);
+        Assert.Equal(100, await TakenAsync(old, 20, 200));
+        var left = (await Database.KeyTimeToLiveAsync(BucketScripts.KeyOf(old.Name)))!.Value;
+        Assert.InRange(left.TotalSeconds, 100, 102);
+    }
+
+    [Fact]
+    public async Task A_limit_of_another_file_keeps_a_bucket_until_it_is_full_and_no_longer()
+    {
+        var (day, small) = (new Bucket(1000, 1, "day"), new Bucket(10, 10));
+        await TakenAsync(day, 0, 500);
+        await TakenAsync(small, 1, 1);
+        Assert.InRange((await Database.KeyTimeToLiveAsync(BucketScripts.KeyOf(day.Name)))!.Value.TotalSeconds, 499, 501);
+        await TakenAsync(small, 501, 1);
+        Assert.InRange((await Database.KeyTimeToLiveAsync(BucketScripts.KeyOf(day.Name)))!.Value.TotalSeconds, 0, 2);
+    }
+
+    [Fact]
     public async Task A_bucket_of_the_first_format_is_one_without_leases()
     {
         var bucket = new Bucket(100, 1);
@@ -218,12 +248,12 @@ public sealed class LeaseScriptTests : IAsyncLifetime
 
     private static RedisValue Micros(double seconds) => (long)Math.Round((Start + seconds) * 1e6);
 
-    private sealed record Bucket(long Capacity, long Refill)
+    private sealed record Bucket(long Capacity, long Refill, string Limit = "sec")
     {
         public RateLimitPolicy Policy { get; } = new()
         {
             Name = "p",
-            Limits = [new Limit("sec", Capacity, Refill, TimeSpan.FromSeconds(1))],
+            Limits = [new Limit(Limit, Capacity, Refill, TimeSpan.FromSeconds(1))],
         };
 
         public LimitSet Limits => Policy.Set;

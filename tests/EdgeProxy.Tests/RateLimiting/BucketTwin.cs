@@ -42,6 +42,7 @@ internal sealed class BucketTwin : IBucketScripts
 
         if (fill && !b.IsFresh)
         {
+            b.IsFilled = true;
             Put(key, b);
         }
 
@@ -187,13 +188,18 @@ internal sealed class BucketTwin : IBucketScripts
 
     private sealed record Record(string Node, double Held, double Ends, long Seq, double Grant, double Demand);
 
-    private sealed record State(double Time, (int Tag, double Level)[] Levels, Record[] Leases);
+    private sealed record State(double Time, Kept[] Levels, Record[] Leases);
+
+    /// <summary>What is kept of one limit: its level at a time, and when it is full for sure.</summary>
+    private sealed record Kept(int Tag, double Level, double From, double Full);
 
     /// <summary>A bucket as it is at a time.</summary>
     private sealed class Open
     {
         private readonly LimitSet _limits;
         private readonly double _clock;
+        private readonly double[] _from;
+        private readonly Kept[] _others = [];
 
         public Open(LimitSet limits, State? state, double now)
         {
@@ -207,8 +213,11 @@ internal sealed class BucketTwin : IBucketScripts
                 Held = Leases.Sum(lease => lease.Held);
             }
 
-            Levels = [.. limits.Rates.Select((rate, i) => state?.Levels.Where(level => level.Tag == LimitSet.TagAt(limits.Tags, i))
-                .Select(level => (double?)level.Level).FirstOrDefault() ?? rate.Capacity)];
+            Kept[] known = [.. (state?.Levels ?? []).Select(kept => kept with { From = kept.From - ahead, Full = kept.Full - ahead })];
+            var own = limits.Rates.Select((_, i) => Array.Find(known, kept => kept.Tag == LimitSet.TagAt(limits.Tags, i))).ToArray();
+            Levels = [.. own.Select((kept, i) => kept?.Level ?? limits.Rates[i].Capacity)];
+            _from = [.. own.Select(kept => kept?.From ?? Time)];
+            _others = [.. known.Where(kept => !own.Contains(kept) && kept.Full > now)];
             now = Math.Max(now, Time);
             while (Leases.Count > 0 && Leases[0].Ends <= now)
             {
@@ -223,6 +232,9 @@ internal sealed class BucketTwin : IBucketScripts
 
         public bool IsFresh { get; }
 
+        /// <summary>Given back full, under limits that nobody asks about now, too.</summary>
+        public bool IsFilled { get; set; }
+
         public double Time { get; private set; }
 
         public double Held { get; set; }
@@ -235,9 +247,17 @@ internal sealed class BucketTwin : IBucketScripts
         {
             var full = _limits.Rates.Select((rate, i) => (rate.Capacity - Levels[i]) * rate.Per / rate.Gain).Max();
             var last = Leases.Select(lease => lease.Ends).Append(Time).Max();
-            lives = (long)Math.Min(Math.Ceiling((last - _clock + Math.Max(0, full)) / 1000) + 1000, 1e14);
-            var levels = Levels.Select((level, i) => ((int)LimitSet.TagAt(_limits.Tags, i), level));
-            return new State(Time, [.. levels], [.. Leases]);
+            Kept[] others = [.. (IsFilled ? [] : _others).OrderByDescending(kept => kept.Full).Take(8)];
+            full = others.Select(kept => kept.Full - last).Append(Math.Max(0, full)).Max();
+            lives = (long)Math.Min(Math.Ceiling((last - _clock + full) / 1000) + 1000, 1e14);
+            var levels = Levels.Select((level, i) => new Kept(LimitSet.TagAt(_limits.Tags, i), level, Time, FullAt(i, last)));
+            return new State(Time, [.. levels, .. others], [.. Leases]);
+        }
+
+        private double FullAt(int i, double last)
+        {
+            var rate = _limits.Rates[i];
+            return Math.Ceiling(last + Math.Max(0, (rate.Capacity - Levels[i]) * rate.Per / rate.Gain));
         }
 
         private void Refill(double to)
@@ -246,7 +266,8 @@ internal sealed class BucketTwin : IBucketScripts
             {
                 var rate = _limits.Rates[i];
                 var room = rate.Capacity - Held;
-                Levels[i] = Math.Min(room, Levels[i] + Math.Floor((to - Time) * rate.Gain / rate.Per));
+                Levels[i] = Math.Min(room, Levels[i] + Math.Floor((to - _from[i]) * rate.Gain / rate.Per));
+                _from[i] = to;
             }
 
             Time = to;
