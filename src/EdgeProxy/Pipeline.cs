@@ -22,8 +22,8 @@ internal static class Pipeline
         app.UseMiddleware<RequestMetricsMiddleware>(); // around errors: counts the answer that the client really got
         app.UseMiddleware<ErrorMiddleware>();        // the only writer of error bodies; what is below names an error, not a body
         app.UseMiddleware<RequestGuardMiddleware>();  // before routing: a route is never chosen by what could be read two ways
-        app.Use(app.Services.GetRequiredService<RoutingWarmUp>().Before);
-        app.UseRouting();
+        app.Use(app.Services.GetRequiredService<RoutingWarmUp>().Before); // at the door of routing: its table is built before Ready
+        app.UseRouting();                            // before all that depends on the route; only the guard needs none
         app.UseMiddleware<RouteSettingsMiddleware>(); // after routing: from here on the request knows its route's settings
         app.UseMiddleware<InFlightMiddleware>();     // as soon as the route is known: what hangs below shows up as under way
         app.UseMiddleware<UploadMiddleware>();       // a body too large is refused before it costs a token or an upstream

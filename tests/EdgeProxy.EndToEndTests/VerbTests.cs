@@ -22,7 +22,7 @@ public sealed class VerbTests
     {
         using var folder = Configuration(Good);
 
-        Assert.StartsWith("ok: 1 routes, 1 clusters, 0 rate limits; revision ", await Shell.RunAsync($"{Binary} check .", folder.Path));
+        Assert.StartsWith("ok: 1 route, 1 cluster, 0 rate limits; revision ", await Shell.RunAsync($"{Binary} check .", folder.Path));
     }
 
     [Fact]

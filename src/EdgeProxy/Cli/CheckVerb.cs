@@ -69,8 +69,8 @@ internal static class CheckVerb
         if (read.Revision is { } revision)
         {
             Console.Out.WriteLine(
-                $"ok: {revision.Routes.Count} routes, {revision.Clusters.Count} clusters, {revision.Policies.Count} rate limits;"
-                + $" revision {revision.Id}");
+                $"ok: {Counted.Of(revision.Routes.Count, "route")}, {Counted.Of(revision.Clusters.Count, "cluster")},"
+                + $" {Counted.Of(revision.Policies.Count, "rate limit")}; revision {revision.Id}");
         }
     }
 }

@@ -51,7 +51,7 @@ internal static class ClusterSection
         new Key("EnableMultipleHttp2Connections", new SwitchShape(), "More HTTP/2 connections when the streams of one are used up.")
         { Default = "true" },
         new Key("RequestHeaderEncoding", new TextShape { Meaning = "the name of an encoding" },
-            "Encoding of request fields. Absent: ASCII."),
+            "Encoding of request fields. Absent: Latin-1."),
         new Key("ResponseHeaderEncoding", new TextShape { Meaning = "the name of an encoding" },
             "Encoding of response fields. Absent: Latin-1."),
         new Key("WebProxy", new ObjectShape(

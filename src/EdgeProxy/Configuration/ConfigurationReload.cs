@@ -62,7 +62,7 @@ internal sealed partial class ConfigurationReload(
         }
 
         var errors = faults.Count(fault => fault.Severity == FaultSeverity.Error);
-        LogRefused(logger, errors == 1 ? "1 error" : $"{errors} errors", revisions.Current.Id);
+        LogRefused(logger, Counted.Of(errors, "error"), revisions.Current.Id);
     }
 
     /// <summary>The files hold the active revision (again).</summary>
@@ -86,7 +86,8 @@ internal sealed partial class ConfigurationReload(
             LogFault(logger, LogLevel.Warning, warning);
         }
 
-        LogAccepted(logger, revision.Id, revision.ProxyRoutes.Count, revision.ProxyClusters.Count);
+        var (routes, clusters) = (Counted.Of(revision.ProxyRoutes.Count, "route"), Counted.Of(revision.ProxyClusters.Count, "cluster"));
+        LogAccepted(logger, revision.Id, routes, clusters);
     }
 
     [LoggerMessage(Message = "{Fault}")]
@@ -95,8 +96,8 @@ internal sealed partial class ConfigurationReload(
     [LoggerMessage(Level = LogLevel.Error, Message = "Configuration refused, {Errors}; revision {Revision} goes on serving")]
     private static partial void LogRefused(ILogger logger, string errors, string revision);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Revision {Revision} active: {Routes} routes, {Clusters} clusters")]
-    private static partial void LogAccepted(ILogger logger, string revision, int routes, int clusters);
+    [LoggerMessage(Level = LogLevel.Information, Message = "Revision {Revision} active: {Routes}, {Clusters}")]
+    private static partial void LogAccepted(ILogger logger, string revision, string routes, string clusters);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "The configuration is as revision {Revision} again, which is active")]
     private static partial void LogRestored(ILogger logger, string revision);

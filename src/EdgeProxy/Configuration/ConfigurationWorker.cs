@@ -39,7 +39,8 @@ internal sealed partial class ConfigurationWorker(
         metrics.Observe();
         if (start.FellBack)
         {
-            LogFellBack(logger, start.Revision!.Id, start.Faults.Length == 1 ? "1 fault" : $"{start.Faults.Length} faults");
+            var faults = Counted.Of(start.Faults.Length, "fault");
+            LogFellBack(logger, start.Revision!.Id, faults);
         }
 
         using var watcher = TryWatch();

@@ -42,7 +42,7 @@ internal sealed class RevisionRehearsal(IConfigValidator validator)
     }
 
     public static Fault ToFault(Exception refusal, Revision revision, string path) => new(
-        FaultSeverity.Error, "refused_by_proxy", FileOf(revision), 1, 1, path,
+        FaultSeverity.Error, FaultCodes.RefusedByProxy, FileOf(revision), 1, 1, path,
         refusal.GetBaseException().Message.ReplaceLineEndings(" "));
 
     private static string FileOf(Revision revision) => revision.Files.FirstOrDefault() ?? "";

@@ -65,7 +65,7 @@ internal static class RouteSection
         new Key("Timeouts", TimeoutSection.OfRoute, "How long destinations are waited for; instead of the cluster's, all of them."),
         new Key("TimeoutPolicy", CodeOnly("Disable"), "`Disable`: no timeout. Not together with Timeout."),
         new Key("MaxRequestBodySize", new NumberShape(-1, 1L << 53),
-            "Request body in bytes, instead of Edge.Requests.BodyBytes. -1: no limit."),
+            "Request body in bytes, instead of Edge.Requests.BodyBytes, and of gRPC too. -1: no limit."),
         new Key("AuthorizationPolicy", CodeOnly("Anonymous"), "`Anonymous` only: other names would have to be registered in code."),
         new Key("CorsPolicy", CodeOnly("Disable"), "`Disable` only: the edge answers no CORS itself, with or without this key."),
         new Key("Transforms", new ListShape(TransformSection.Shape),

@@ -65,7 +65,7 @@ internal static class StartOnlySettings
     {
         var place = revision.EdgePlaces.GetValueOrDefault(setting, new Place(revision.Files.FirstOrDefault() ?? "", 1, 1));
         return new Fault(
-            FaultSeverity.Warning, "restart_required", place.File, place.Line, place.Column, "$." + setting,
+            FaultSeverity.Warning, FaultCodes.RestartRequired, place.File, place.Line, place.Column, "$." + setting,
             "the change applies at the next start");
     }
 

@@ -24,7 +24,8 @@ internal sealed record StartingPoint(Revision? Revision, ImmutableArray<Fault> F
         if (store.FindConfiguration(options.ConfigPath) is not { } kept)
         {
             var nothing = new Fault(
-                FaultSeverity.Error, "no_last_good", options.ConfigPath, 1, 1, "$", "there is no whole last good revision to fall back to");
+                FaultSeverity.Error, FaultCodes.NoLastGood, options.ConfigPath, 1, 1, "$",
+                "there is no whole last good revision to fall back to");
             return new StartingPoint(null, [.. faults, nothing], FellBack: false);
         }
 

@@ -63,4 +63,8 @@ internal static class FaultCodes
     public const string PathBypass = "path_bypass";
     public const string TrustsEverybody = "trusts_everybody";
     public const string UnverifiedUpstream = "unverified_upstream";
+    public const string RestartRequired = "restart_required";
+
+    // Starting
+    public const string NoLastGood = "no_last_good";
 }

@@ -9,8 +9,6 @@ internal sealed class FaultList
 
     public bool HasErrors { get; private set; }
 
-    public int Count => _faults.Count;
-
     /// <summary>In the order of files, lines and columns.</summary>
     public ImmutableArray<Fault> ToSorted() =>
     [

@@ -47,6 +47,27 @@ public sealed class ConfigurationAdminTests
     }
 
     [Fact]
+    public async Task One_document_is_checked_at_a_time()
+    {
+        await using var edge = await Edge.StartAsync(AnyRoute);
+        using var enough = new CancellationTokenSource();
+        using var endless = new EndlessBody(1, TimeSpan.FromMilliseconds(20));
+        var first = edge.Admin.PostAsync("/v1/config/check", endless, enough.Token);
+
+        await Wait.UntilAsync(
+            async () =>
+            {
+                using var content = new StringContent("{");
+                using var second = await edge.Admin.PostAsync("/v1/config/check", content);
+                var answer = await second.Content.ReadFromJsonAsync<JsonElement>();
+                return second.StatusCode == HttpStatusCode.ServiceUnavailable && answer.GetProperty("code").GetString() == "overloaded";
+            },
+            "the second document is refused while the first is read");
+        await enough.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => first);
+    }
+
+    [Fact]
     public async Task A_cluster_that_does_not_exist_is_not_a_route_that_does_not_match()
     {
         await using var edge = await Edge.StartAsync(AnyRoute);
