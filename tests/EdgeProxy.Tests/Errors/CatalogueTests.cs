@@ -29,6 +29,16 @@ public sealed partial class CatalogueTests
     }
 
     [Fact]
+    public void The_rules_count_every_failure_of_the_edge_and_of_upstreams_and_no_other()
+    {
+        var lists = CountedCodes().Matches(Repository.Read("config/prometheus/rules.yml")).Select(list => list.Groups[1].Value).ToList();
+        var failures = EdgeErrors.All.Where(error => error.Source is ErrorSource.Edge or ErrorSource.Upstream).Select(error => error.Code);
+
+        Assert.Equal(2, lists.Count);
+        Assert.All(lists, list => Assert.Equal(failures.Order(), list.Split('|').Order()));
+    }
+
+    [Fact]
     public void What_is_documented_as_given_today_is_named_by_the_code_and_by_a_test()
     {
         var source = Sources("src/EdgeProxy/");
@@ -87,6 +97,9 @@ public sealed partial class CatalogueTests
         },
         $"{error.GrpcStatus}",
         $"{error.Source}".ToLowerInvariant());
+
+    [GeneratedRegex("edgeproxy_errors_total\\{code=~\"([a-z_|]+)\"\\}")]
+    private static partial Regex CountedCodes();
 
     /// <summary>A row of a table whose first cell is a code, up to but without the column `today`.</summary>
     [GeneratedRegex(@"^\| (`[a-z_]+` \|.*?) \| (yes|–) \|$", RegexOptions.Multiline)]
