@@ -45,8 +45,26 @@ internal sealed class RateLimitVerdict(int policies, long cost = Rate.Token)
     /// <summary>When refused, microseconds until all limits could admit; null when never, or not known.</summary>
     public long? RetryAfterMicros { get; private set; }
 
-    /// <summary>Names of the limits that refused.</summary>
-    public IReadOnlyList<string> Violated { get; private set; } = [];
+    /// <summary>Names of the limits that refused. Made anew when asked for, which is once: deciding makes no object.</summary>
+    public IReadOnlyList<string> Violated
+    {
+        get
+        {
+            var names = new List<string>(LimitSet.Most);
+            foreach (ref var take in Takes)
+            {
+                for (var i = 0; Outcome == TakeOutcome.Refused && i < take.Limits?.Rates.Length; i++)
+                {
+                    if (Refuses(take, i))
+                    {
+                        names.Add(take.Limits.Limits[i].Name);
+                    }
+                }
+            }
+
+            return names;
+        }
+    }
 
     /// <summary>A limit counted by the hour or longer is among those that refused.</summary>
     public bool IsQuota { get; private set; }
@@ -100,30 +118,25 @@ internal sealed class RateLimitVerdict(int policies, long cost = Rate.Token)
 
     private void Explain()
     {
-        var violated = new List<string>(LimitSet.Most);
         var wait = 0L;
+        IsQuota = false;
         foreach (ref var take in Takes)
         {
-            if (take.IsShadow || take.Outcome != TakeOutcome.Refused)
+            for (var i = 0; i < take.Limits?.Rates.Length; i++)
             {
-                continue;
-            }
-
-            var set = take.Limits!;
-            for (var i = 0; i < set.Rates.Length; i++)
-            {
-                if (take.Levels[i] < Cost)
+                if (Refuses(take, i))
                 {
-                    violated.Add(set.Limits[i].Name);
-                    wait = Math.Max(wait, set.Rates[i].TimeUntil(take.Levels[i], Cost));
-                    IsQuota |= set.Limits[i].Every >= TimeSpan.FromHours(1);
+                    wait = Math.Max(wait, take.Limits.Rates[i].TimeUntil(take.Levels[i], Cost));
+                    IsQuota |= take.Limits.Limits[i].Every >= TimeSpan.FromHours(1);
                 }
             }
         }
 
-        Violated = violated;
         RetryAfterMicros = wait == long.MaxValue ? null : wait;
     }
+
+    private bool Refuses(in BucketTake take, int limit) =>
+        take is { IsShadow: false, Outcome: TakeOutcome.Refused } && take.Levels[limit] < Cost;
 }
 
 /// <summary>One policy's part in a verdict.</summary>
