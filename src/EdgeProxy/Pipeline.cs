@@ -37,6 +37,7 @@ internal static class Pipeline
             proxy.UseMiddleware<RetiringClustersMiddleware>(); // first: what follows chooses among the destinations given here
             proxy.UseMiddleware<DrainingSessionsMiddleware>(); // before affinity: sessions stay where no new ones go
             proxy.UseSessionAffinity();              // before balancing: narrows the choice to the destination the client stuck to
+            proxy.UseMiddleware<ReplayMiddleware>(); // before balancing: no destination is kept while a client uploads
             proxy.UseMiddleware<BalanceMiddleware>(); // chooses the first attempt's destination and counts it as busy there
             proxy.UseMiddleware<ForwardMiddleware>(); // around the forward: keeps account of the time spent on destinations
             proxy.UsePassiveHealthChecks();          // around the forward that follows: judges its outcome

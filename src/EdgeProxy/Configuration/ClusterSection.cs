@@ -82,6 +82,7 @@ internal static class ClusterSection
         new Key("HashBy", HashKey, "What `ConsistentHash` keeps together. `Header:NAME`: the field's value; without the field, the client.")
         { Default = "Client" },
         new Key("Timeouts", TimeoutSection.Shape, "How long destinations are waited for."),
+        new Key("RetryBudget", RetrySection.Budget, "How many requests are sent again at most, of routes with `Retry`."),
         new Key("CircuitBreaker", BreakerSection.Shape, "When to stop sending requests to what fails."),
         new Key("Ejection", BreakerSection.Ejection, "How a destination that fails is left out."),
         new Key("PanicThreshold", new RatioShape(0, 1),
@@ -100,6 +101,7 @@ internal static class ClusterSection
         ClusterId = entry.Id,
         Timeouts = TimeoutSection.Bind(
             entry.Section.Object("Timeouts"), entry.Section.Object("HttpRequest").Duration("ActivityTimeout")),
+        RetryBudget = RetrySection.BindBudget(entry.Section.Object("RetryBudget")),
         Breaker = BreakerSection.Bind(entry.Section.Object("CircuitBreaker")),
         Ejection = BreakerSection.BindEjection(entry.Section.Object("Ejection")),
         PanicThreshold = entry.Section.OptionalRatio("PanicThreshold") ?? 0,

@@ -13,6 +13,8 @@ internal sealed record ClusterSettings
 
     public TimeoutSettings Timeouts { get; init; } = new();
 
+    public RetryBudgetSettings RetryBudget { get; init; } = new();
+
     public BreakerSettings Breaker { get; init; } = new();
 
     public EjectionSettings Ejection { get; init; } = new();
@@ -34,7 +36,8 @@ internal sealed record ClusterSettings
             var destinations = Destinations.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => $"{pair.Key} {pair.Value}");
             return string.Create(
                 CultureInfo.InvariantCulture,
-                $"{Timeouts}\n{Breaker}\n{Ejection}\n{PanicThreshold} {SlowStart} {HashHeader}\n{string.Join('\n', destinations)}");
+                $"{Timeouts}\n{RetryBudget}\n{Breaker}\n{Ejection}\n{PanicThreshold} {SlowStart} {HashHeader}\n")
+                + string.Join('\n', destinations);
         }
     }
 

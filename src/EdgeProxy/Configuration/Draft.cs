@@ -88,6 +88,7 @@ internal sealed record RouteDraft(Entry Entry, RouteConfig Config)
             RouteId = Entry.Id,
             ClusterId = clusters[Config.ClusterId!].ClusterId,
             Timeout = Config.Timeout,
+            Retry = RetrySection.Bind(Entry.Section.Object("Retry")),
             Timeouts = TimeoutSection.BindRoute(Entry.Section.Object("Timeouts"), clusters[Config.ClusterId!].Timeouts),
             RateLimits = [.. PolicyNames.Select(name => policies[name.Text].Policy)],
             Cost = Entry.Section.Number("Cost") * Rate.Token,

@@ -63,6 +63,7 @@ internal static class RouteSection
         new Key("Owner", new TextShape(), "Team to ask about this route; shown by the admin API."),
         new Key("Timeout", Timeout, "For the whole request. Absent: no such bound."),
         new Key("Timeouts", TimeoutSection.OfRoute, "How long destinations are waited for; instead of the cluster's, all of them."),
+        new Key("Retry", RetrySection.Shape, "Send a request again, elsewhere, when an attempt has failed. Absent: never."),
         new Key("TimeoutPolicy", CodeOnly("Disable"), "`Disable`: no timeout. Not together with Timeout."),
         new Key("MaxRequestBodySize", new NumberShape(-1, 1L << 53),
             "Request body in bytes, instead of Edge.Requests.BodyBytes, and of gRPC too. -1: no limit."),

@@ -31,6 +31,9 @@ internal sealed record RouteSettings
     /// <summary>How long destinations are waited for.</summary>
     public TimeoutSettings Timeouts { get; init; } = new();
 
+    /// <summary>When a request is sent again; null: never.</summary>
+    public RetrySettings? Retry { get; init; }
+
     /// <summary>Team to ask about this route; shown by the admin API.</summary>
     public string? Owner { get; init; }
 }

@@ -17,6 +17,7 @@ internal sealed record RouteView(
     bool RequireClient,
     TimeSpan? Timeout,
     TimeoutView? Timeouts,
+    RetrySettings? Retry,
     long? MaxRequestBodySize,
     IReadOnlyList<IReadOnlyDictionary<string, string>> Transforms)
 {
@@ -32,6 +33,7 @@ internal sealed record RouteView(
         settings?.RequireClient ?? false,
         route.Timeout,
         settings is null ? null : TimeoutView.Of(settings.Timeouts),
+        settings?.Retry,
         route.MaxRequestBodySize,
         route.Transforms ?? []);
 }

@@ -9,6 +9,7 @@ internal sealed class AttemptMetrics
     public const string StaleConnection = "stale_connection";
 
     private const string ClusterLabel = "cluster";
+    private const string ReasonLabel = "reason";
 
     private static readonly InstrumentAdvice<double> Seconds = new()
     {
@@ -17,6 +18,7 @@ internal sealed class AttemptMetrics
 
     private readonly Counter<long> _attempts;
     private readonly Counter<long> _retries;
+    private readonly Counter<long> _skipped;
     private readonly Histogram<double> _duration;
 
     public AttemptMetrics(IMeterFactory meters)
@@ -24,6 +26,8 @@ internal sealed class AttemptMetrics
         var meter = meters.Create("EdgeProxy");
         _attempts = meter.CreateCounter<long>("edgeproxy_attempts_total", description: "Attempts at destinations by outcome.");
         _retries = meter.CreateCounter<long>("edgeproxy_retries_total", description: "Attempts beyond a request's first, by reason.");
+        _skipped = meter.CreateCounter<long>(
+            "edgeproxy_retries_skipped_total", description: "Failed attempts that were not followed by another, by reason.");
         _duration = meter.CreateHistogram(
             "edgeproxy_upstream_duration_seconds", "s", "One attempt, up to the head of the answer or the failure.", null, Seconds);
     }
@@ -36,7 +40,15 @@ internal sealed class AttemptMetrics
             _attempts.Add(0, new(ClusterLabel, cluster), new("outcome", outcome));
         }
 
-        _retries.Add(0, new(ClusterLabel, cluster), new("reason", StaleConnection));
+        foreach (var reason in AttemptEnd.Reasons)
+        {
+            _retries.Add(0, new(ClusterLabel, cluster), new(ReasonLabel, reason));
+        }
+
+        foreach (var reason in RetrySkips.All)
+        {
+            _skipped.Add(0, new(ClusterLabel, cluster), new(ReasonLabel, reason));
+        }
     }
 
     public void Attempted(string cluster, string outcome, TimeSpan duration)
@@ -45,5 +57,7 @@ internal sealed class AttemptMetrics
         _duration.Record(duration.TotalSeconds, new KeyValuePair<string, object?>(ClusterLabel, cluster));
     }
 
-    public void Retried(string cluster, string reason) => _retries.Add(1, new(ClusterLabel, cluster), new("reason", reason));
+    public void Retried(string cluster, string reason) => _retries.Add(1, new(ClusterLabel, cluster), new(ReasonLabel, reason));
+
+    public void Skipped(string cluster, string reason) => _skipped.Add(1, new(ClusterLabel, cluster), new(ReasonLabel, reason));
 }

@@ -15,6 +15,8 @@ internal static class BalancingServices
         services.AddSingleton<DestinationPicker>();
         services.AddSingleton<Balancer>();
         services.AddSingleton<Breakers>();
+        services.AddSingleton<Attempts>();
+        services.AddSingleton<ReplayRoom>();
         services.AddSingleton<BreakerMetrics>();
         services.AddHostedService(provider => provider.GetRequiredService<BreakerMetrics>());
         services.Wrap<IClusterDestinationsUpdater, AvailabilityUpdater>();

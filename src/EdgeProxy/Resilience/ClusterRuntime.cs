@@ -18,6 +18,9 @@ internal sealed class ClusterRuntime
     /// <summary>The cluster's own breaker: opens when no destination is left that works.</summary>
     public Circuit Circuit { get; private set; } = NewCircuit(new BreakerSettings());
 
+    /// <summary>Attempts beyond the first that its requests still get.</summary>
+    public RetryBudget Budget { get; private set; } = new(new RetryBudgetSettings());
+
     /// <summary>To be held by whoever changes the state of a breaker of this cluster.</summary>
     public Lock Changing { get; } = new();
 
@@ -47,6 +50,11 @@ internal sealed class ClusterRuntime
     public void Apply(ClusterState cluster, ClusterSettings settings)
     {
         Settings = settings;
+        if (Budget.Settings != settings.RetryBudget)
+        {
+            Budget = new RetryBudget(settings.RetryBudget);
+        }
+
         if (Circuit.Settings != settings.Breaker)
         {
             Circuit = NewCircuit(settings.Breaker);

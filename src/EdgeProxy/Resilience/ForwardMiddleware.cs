@@ -9,7 +9,7 @@ namespace EdgeProxy.Resilience;
 /// Around the forward: closes the accounts of the time spent on destinations and of the last attempt, and sees to the end of HTTP/2
 /// streams.
 /// </summary>
-internal sealed class ForwardMiddleware(RequestDelegate next, Breakers breakers, TimeProvider time)
+internal sealed class ForwardMiddleware(RequestDelegate next, Breakers breakers, AttemptMetrics metrics, TimeProvider time)
 {
     private static readonly TimeSpan Ahead = TimeSpan.FromMilliseconds(100);
 
@@ -76,6 +76,10 @@ internal sealed class ForwardMiddleware(RequestDelegate next, Breakers breakers,
         if (edge.Attempt.Runtime is not null && context.GetForwarderErrorFeature() is { } report && IsBroken(report.Error))
         {
             breakers.Break(edge.Attempt);
+            if (edge.Route!.Retry is not null)
+            {
+                metrics.Skipped(edge.Attempt.Cluster!.ClusterId, RetrySkips.Started);
+            }
         }
 
         breakers.Leave(edge.Attempt);

@@ -1,3 +1,5 @@
+using EdgeProxy.Errors;
+
 namespace EdgeProxy.Resilience;
 
 /// <summary>
@@ -12,6 +14,8 @@ internal sealed class Upload : Stream
     private readonly CancellationTokenSource _ended;
     private readonly TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Stream _body;
+    private MemoryStream? _record;
+    private int _recordMax;
     private long _remaining;
     private volatile bool _endedEarly;
     private volatile bool _complete;
@@ -42,6 +46,14 @@ internal sealed class Upload : Stream
     /// <summary>The request was given up while the client's next bytes were waited for.</summary>
     public bool ClientKeptWaiting { get; private set; }
 
+    /// <summary>Nothing has been read of it.</summary>
+    public bool IsUntouched { get; private set; } = true;
+
+    /// <summary>What has been read, while that is no more than was asked to be kept; null otherwise.</summary>
+    public ReadOnlyMemory<byte>? Record => _record is { Length: var length } && length <= _recordMax
+        ? _record.GetBuffer().AsMemory(0, (int)length)
+        : null;
+
     /// <summary>Told when the whole body is through; null: nobody waits for that.</summary>
     public AttemptLimit? Limit { get; set; }
 
@@ -54,7 +66,14 @@ internal sealed class Upload : Stream
     /// </summary>
     public static Upload Begin(HttpContext context, CancellationToken cancellation)
     {
-        var upload = new Upload(context.Request.Body, context.Request.ContentLength ?? -1, cancellation);
+        var body = context.Request.Body is Upload { _body: var inner } ? inner : context.Request.Body; // of an attempt that sent nothing
+        var upload = new Upload(body, context.Request.ContentLength ?? -1, cancellation);
+        if (context.Features.Get<EdgeContext>()?.Route?.Retry is { ReplayBodyBytes: var most and > 0 }
+            && GrpcAnswer.IsExpected(context.Request.ContentType))
+        {
+            (upload._record, upload._recordMax) = (new MemoryStream(), most);
+        }
+
         context.Request.Body = upload;
         context.Response.RegisterForDispose(upload);
         Ambient.Value = upload;
@@ -94,7 +113,13 @@ internal sealed class Upload : Stream
 
         try
         {
+            IsUntouched = false;
             var read = await _body.ReadAsync(buffer, Ended);
+            if (_record?.Length <= _recordMax)
+            {
+                _record.Write(buffer.Span[..read]);
+            }
+
             _remaining -= _remaining > 0 ? read : 0;
             if (read == 0 && buffer.Length > 0)
             {
@@ -110,7 +135,7 @@ internal sealed class Upload : Stream
         }
         catch (OperationCanceledException)
         {
-            ClientKeptWaiting = true;
+            ClientKeptWaiting = Streams;
             throw;
         }
     }

@@ -10,7 +10,7 @@ namespace EdgeProxy.Resilience;
 /// cluster's HttpClient section or its connect timeout has changed.
 /// </summary>
 internal sealed class UpstreamClientFactory(
-    AttemptMetrics metrics, Breakers breakers, TimeProvider time, ILogger<ForwarderHttpClientFactory> logger)
+    AttemptMetrics metrics, Breakers breakers, Attempts attempts, TimeProvider time, ILogger<ForwarderHttpClientFactory> logger)
     : ForwarderHttpClientFactory(logger), IForwarderHttpClientFactory
 {
     /// <summary>YARP's own sees changes of HttpClient only: when the connect timeout changes it is told that there was no client.</summary>
@@ -41,7 +41,8 @@ internal sealed class UpstreamClientFactory(
         handler.Dispose(); // the pools make their own, alike
         metrics.Announce(context.ClusterId);
         var pools = new UpstreamPools(() => Create(context));
-        return new UpstreamHandler(pools, new AttemptSender(context.ClusterId, pools, metrics, breakers, time));
+        var sender = new AttemptSender(context.ClusterId, pools, metrics, breakers, time);
+        return new UpstreamHandler(pools, sender, new RetryLoop(context.ClusterId, sender, attempts));
     }
 
     private SocketsHttpHandler Create(ForwarderHttpClientContext context)

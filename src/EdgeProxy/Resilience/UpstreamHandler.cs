@@ -3,7 +3,7 @@ using EdgeProxy.Yarp;
 namespace EdgeProxy.Resilience;
 
 /// <summary>Sends the requests of one cluster, under YARP's forwarder, where the status is known before a byte is copied.</summary>
-internal sealed class UpstreamHandler(UpstreamPools pools, AttemptSender sender) : HttpMessageHandler
+internal sealed class UpstreamHandler(UpstreamPools pools, AttemptSender sender, RetryLoop retries) : HttpMessageHandler
 {
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
@@ -12,7 +12,9 @@ internal sealed class UpstreamHandler(UpstreamPools pools, AttemptSender sender)
             return ProbedAddress.SendAsync(pools.Probes, request, cancellationToken);
         }
 
-        return sender.SendAsync(request, client, cancellationToken);
+        return client.Edge().Route!.Retry is { } retry && RetryLoop.Takes(client)
+            ? retries.SendAsync(request, client, retry, cancellationToken)
+            : sender.SendAsync(request, client, cancellationToken);
     }
 
     protected override void Dispose(bool disposing)

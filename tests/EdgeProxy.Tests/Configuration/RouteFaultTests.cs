@@ -12,7 +12,7 @@ public sealed class RouteFaultTests
     public static TheoryData<string, string, string?, string> Routes() => new()
     {
         { "unknown_key", ".RouteId", null, """§"RouteId": "x" """ },
-        { "unknown_key", ".Retry", null, """§"Retry": {}""" },
+        { "unknown_key", ".Fallback", null, """§"Fallback": {}""" },
         { "unknown_key", ".Ownr", "Owner", """§"Ownr": "x" """ },
         { "unknown_rate_limit", ".RateLimiterPolicy", null, """ "RateLimiterPolicy": §"standard" """ },
         { "unknown_rate_limit", ".RateLimits[0]", null, """ "RateLimits": [ §"standard" ]""" },

@@ -1,0 +1,88 @@
+using System.Globalization;
+using System.Net.Http.Headers;
+using EdgeProxy.Configuration;
+using EdgeProxy.Errors;
+
+namespace EdgeProxy.Resilience;
+
+/// <summary>How an attempt ended, as far as sending the request again goes.</summary>
+/// <param name="Reason">Label of `edgeproxy_retries_total`, of <see cref="Reasons"/>.</param>
+/// <param name="IsUnsent">There was no connection, so that nothing of the request has left.</param>
+internal readonly record struct AttemptEnd(RetryClass Class, string Reason, bool IsUnsent = false, TimeSpan? Asked = null)
+{
+    private const string Status = "status";
+    private const string Unavailable = "unavailable";
+    private const string RefusedStream = "refused_stream";
+    private const int RefusedStreamCode = 7;
+
+    public static IReadOnlyList<string> Reasons { get; } =
+    [
+        AttemptOutcome.Dns, AttemptOutcome.Refused, AttemptOutcome.ConnectTimeout, AttemptOutcome.ConnectFailed, AttemptOutcome.Tls,
+        AttemptOutcome.Closed, AttemptOutcome.Protocol, AttemptOutcome.Timeout, RefusedStream, Status, Unavailable,
+        AttemptMetrics.StaleConnection,
+    ];
+
+    /// <summary>Without an answer, and not because the request was given up.</summary>
+    public static AttemptEnd Of(Exception exception)
+    {
+        switch (exception)
+        {
+            case ResponseTimeoutException:
+                return new(RetryClass.Unknown, AttemptOutcome.Timeout);
+            case OperationCanceledException:
+                return exception.InnerException is TimeoutException
+                    ? new(RetryClass.NotProcessed, AttemptOutcome.ConnectTimeout, IsUnsent: true)
+                    : default;
+            case HttpRequestException { InnerException: HttpProtocolException { ErrorCode: RefusedStreamCode } }:
+                return new(RetryClass.NotProcessed, RefusedStream);
+        }
+
+        var outcome = AttemptOutcome.Of(exception, clientIsGone: false, isGivenUp: false);
+        return outcome switch
+        {
+            AttemptOutcome.Dns or AttemptOutcome.Refused or AttemptOutcome.ConnectFailed or AttemptOutcome.Tls =>
+                new(RetryClass.NotProcessed, outcome, IsUnsent: true),
+            AttemptOutcome.Closed or AttemptOutcome.Protocol => new(RetryClass.Unknown, outcome),
+            _ => default,
+        };
+    }
+
+    public static AttemptEnd Of(HttpResponseMessage answer, RetrySettings settings, DateTimeOffset now)
+    {
+        var fields = answer.Headers.NonValidated;
+        if (answer.Version.Major == 2 && fields.TryGetValues("grpc-status", out var status))
+        {
+            return status.ToString() == "14"
+                ? new(RetryClass.Unknown, Unavailable, Asked: Pushback(TextOf(fields, "grpc-retry-pushback-ms")))
+                : default;
+        }
+
+        return settings.On.Contains((int)answer.StatusCode)
+            ? new(RetryClass.Unknown, Status, Asked: RetryAfter(TextOf(fields, "Retry-After"), now))
+            : default;
+    }
+
+    private static string? TextOf(HttpHeadersNonValidated fields, string name) =>
+        fields.TryGetValues(name, out var values) ? values.ToString() : null;
+
+    /// <summary>Milliseconds; what is no number means that the call is not to be made again, as a negative one does.</summary>
+    private static TimeSpan? Pushback(string? text) => text switch
+    {
+        null => null,
+        _ when int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var ms) => TimeSpan.FromMilliseconds(ms),
+        _ => TimeSpan.FromTicks(-1),
+    };
+
+    /// <summary>Seconds or a date; null when it is neither.</summary>
+    private static TimeSpan? RetryAfter(string? text, DateTimeOffset now)
+    {
+        if (uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds))
+        {
+            return TimeSpan.FromSeconds(seconds);
+        }
+
+        return DateTimeOffset.TryParseExact(text, "r", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var date)
+            ? TimeSpan.FromTicks(Math.Max(0, (date - now).Ticks))
+            : null;
+    }
+}

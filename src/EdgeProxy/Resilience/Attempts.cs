@@ -1,0 +1,67 @@
+using EdgeProxy.Yarp;
+using Yarp.ReverseProxy.Model;
+
+namespace EdgeProxy.Resilience;
+
+/// <summary>What a loop of attempts needs of the rest: destinations, time, chance and counters.</summary>
+internal sealed class Attempts(Balancer balancer, Breakers breakers, AttemptMetrics metrics, TimeProvider time, Random random)
+{
+    public TimeSpan Now => time.GetElapsedTime(0);
+
+    public DateTimeOffset UtcNow => time.GetUtcNow();
+
+    public double Chance() => random.NextDouble();
+
+    public void Retried(string cluster, string reason) => metrics.Retried(cluster, reason);
+
+    public void Skipped(string cluster, string reason) => metrics.Skipped(cluster, reason);
+
+    /// <summary>What is left of the request's time; null: it has no bound.</summary>
+    public TimeSpan? Left(HttpContext client) => client.Edge() is { TimeAllowed: { } allowed } edge
+        ? allowed - time.GetElapsedTime(edge.StartedAt)
+        : null;
+
+    public Task WaitAsync(TimeSpan wait, CancellationToken cancellation) =>
+        wait > TimeSpan.Zero ? Task.Delay(wait, time, cancellation) : Task.CompletedTask;
+
+    public static bool HasOther(HttpContext client, List<DestinationState> tried)
+    {
+        foreach (var destination in Available(client))
+        {
+            if (!tried.Contains(destination))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>
+    /// Enters the next destination and turns the request to it: one that was not tried, or, when there is none, any. False when breakers
+    /// let no attempt through, or nothing is available.
+    /// </summary>
+    public bool TryNext(HttpRequestMessage request, HttpContext client, List<DestinationState> tried)
+    {
+        var edge = client.Edge();
+        var cluster = edge.Attempt.Cluster!;
+        var all = Available(client);
+        IReadOnlyList<DestinationState> others = [.. all.Where(destination => !tried.Contains(destination))];
+        var pass = balancer.Choose(client, cluster, others.Count > 0 ? others : all, hasBody: false, out _);
+        if (pass.Destination is not { } destination)
+        {
+            return false;
+        }
+
+        request.Redirect(edge.Attempt.Destination!.Model.Config, destination.Model.Config);
+        breakers.Leave(edge.Attempt);
+        edge.Attempt = pass;
+        edge.SentTo = destination.Model.Config.Address;
+        client.GetReverseProxyFeature().ProxiedDestination = destination;
+        tried.Add(destination);
+        return true;
+    }
+
+    private static IReadOnlyList<DestinationState> Available(HttpContext client) =>
+        client.Edge().Attempt.Cluster!.DestinationsState.AvailableDestinations;
+}

@@ -1,0 +1,64 @@
+using System.Buffers.Binary;
+using System.Net;
+
+namespace EdgeProxy.Resilience;
+
+/// <summary>A request's body that is at hand whole, for as many attempts as it takes.</summary>
+internal sealed class ReplayBody(byte[] bytes, int count)
+{
+    private const int GrpcPrefix = 5; // a flag, and the message's length
+
+    /// <summary>Bytes that are one message of gRPC: the call of a client that does not stream.</summary>
+    public static bool IsOneMessage(ReadOnlySpan<byte> bytes) =>
+        bytes.Length >= GrpcPrefix && BinaryPrimitives.ReadUInt32BigEndian(bytes[1..]) == (uint)(bytes.Length - GrpcPrefix);
+
+    /// <summary>Makes it the body of the next attempt.</summary>
+    public void Use(HttpRequestMessage request, HttpContext client)
+    {
+        client.Request.Body = new MemoryStream(bytes, 0, count, writable: false);
+        var content = new Content(client);
+        foreach (var (name, values) in request.Content!.Headers.NonValidated)
+        {
+            content.Headers.TryAddWithoutValidation(name, values);
+        }
+
+        request.Content = content;
+    }
+
+    /// <summary>Reads the request's body, which is an <see cref="Upload"/> by then.</summary>
+    private sealed class Content(HttpContext client) : HttpContent
+    {
+        protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
+            SerializeToStreamAsync(stream, context, CancellationToken.None);
+
+        protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken) =>
+            client.Request.Body.CopyToAsync(stream, cancellationToken);
+
+        protected override bool TryComputeLength(out long length)
+        {
+            length = -1; // the field says so, when the client did
+            return false;
+        }
+    }
+}
+
+/// <summary>Room for bodies that are kept, process-wide.</summary>
+internal sealed class ReplayRoom
+{
+    private const long Most = 64 << 20;
+
+    private long _used;
+
+    public bool TryEnter(int bytes)
+    {
+        if (Interlocked.Add(ref _used, bytes) <= Most)
+        {
+            return true;
+        }
+
+        Leave(bytes);
+        return false;
+    }
+
+    public void Leave(int bytes) => Interlocked.Add(ref _used, -bytes);
+}

@@ -1,0 +1,146 @@
+using System.Runtime.ExceptionServices;
+using EdgeProxy.Configuration;
+using EdgeProxy.Errors;
+using Microsoft.AspNetCore.Http.Features;
+using Yarp.ReverseProxy.Model;
+
+namespace EdgeProxy.Resilience;
+
+/// <summary>
+/// Sends the requests of routes that have `Retry`: attempt after attempt, as <see cref="RetryDecision"/> says, each at a destination
+/// that was not tried yet as long as there is one, until an answer stands. Nothing has gone to the client by then.
+/// </summary>
+internal sealed class RetryLoop(string cluster, AttemptSender sender, Attempts attempts)
+{
+    /// <summary>Not requests that turn into something else than an exchange of messages.</summary>
+    public static bool Takes(HttpContext client) =>
+        client.Features.Get<IHttpUpgradeFeature>() is not { IsUpgradableRequest: true }
+        && client.Features.Get<IHttpExtendedConnectFeature>() is not { IsExtendedConnect: true };
+
+    public async Task<HttpResponseMessage> SendAsync(
+        HttpRequestMessage request, HttpContext client, RetrySettings retry, CancellationToken cancellation)
+    {
+        var state = ClusterRuntime.Of(client.Edge().Attempt.Cluster!);
+        state.Budget.Deposit(attempts.Now);
+        var tried = new List<DestinationState>(retry.Attempts) { client.Edge().Attempt.Destination! };
+        client.Features.Get<ReplayBody>()?.Use(request, client);
+        while (true)
+        {
+            HttpResponseMessage? answer = null;
+            ExceptionDispatchInfo? failure = null;
+            try
+            {
+                answer = await sender.SendAsync(request, client, cancellation);
+            }
+            catch (Exception exception) when (!cancellation.IsCancellationRequested)
+            {
+                failure = ExceptionDispatchInfo.Capture(exception);
+            }
+
+            if (!await AgainAsync(request, client, retry, tried, answer, failure?.SourceException, cancellation))
+            {
+                failure?.Throw();
+                return answer!;
+            }
+
+            answer?.Dispose();
+        }
+    }
+
+    /// <summary>Waits, and makes the request ready for another destination; false: what there is stands.</summary>
+    private async ValueTask<bool> AgainAsync(
+        HttpRequestMessage request,
+        HttpContext client,
+        RetrySettings retry,
+        List<DestinationState> tried,
+        HttpResponseMessage? answer,
+        Exception? failure,
+        CancellationToken cancellation)
+    {
+        var end = answer is null ? AttemptEnd.Of(failure!) : AttemptEnd.Of(answer, retry, attempts.UtcNow);
+        if (end.Class == RetryClass.Final)
+        {
+            return false;
+        }
+
+        var body = ReplayOf(client, end);
+        var decision = RetryDecision.Of(retry, new RetryQuestion
+        {
+            Class = end.Class,
+            IsIdempotent = retry.Idempotent || Idempotence.Of(request.Method),
+            CanSendBody = client.Request.Body is not Upload || body is not null || (end.IsUnsent && IsUntouched(client)),
+            Made = tried.Count,
+            HasOther = Attempts.HasOther(client, tried),
+            Asked = end.Asked,
+            Left = attempts.Left(client),
+            Chance = attempts.Chance(),
+        });
+        if (decision.Wait is not { } wait)
+        {
+            attempts.Skipped(cluster, decision.Skipped!);
+            return false;
+        }
+
+        if (!ClusterRuntime.Of(client.Edge().Attempt.Cluster!).Budget.TryWithdraw(attempts.Now))
+        {
+            attempts.Skipped(cluster, RetrySkips.Budget);
+            TellOfBudget(client, answer);
+            return false;
+        }
+
+        try
+        {
+            await attempts.WaitAsync(wait, cancellation);
+        }
+        catch (OperationCanceledException)
+        {
+            answer?.Dispose();
+            throw;
+        }
+
+        if (!attempts.TryNext(request, client, tried))
+        {
+            attempts.Skipped(cluster, RetrySkips.NoDestination);
+            return false;
+        }
+
+        body?.Use(request, client);
+        attempts.Retried(cluster, end.Reason);
+        return true;
+    }
+
+    private static bool IsUntouched(HttpContext client) => client.Request.Body is Upload { IsUntouched: true };
+
+    /// <summary>The body, when all of it is at hand: kept before the first attempt, or the one message of a gRPC call.</summary>
+    private static ReplayBody? ReplayOf(HttpContext client, AttemptEnd end)
+    {
+        if (client.Features.Get<ReplayBody>() is { } kept)
+        {
+            return kept;
+        }
+
+        return !end.IsUnsent && client.Request.Body is Upload { IsComplete: true, Record: { } record }
+            && ReplayBody.IsOneMessage(record.Span)
+            ? Keep(client, new ReplayBody(record.ToArray(), record.Length))
+            : null;
+    }
+
+    private static ReplayBody Keep(HttpContext client, ReplayBody body)
+    {
+        client.Features.Set(body);
+        return body;
+    }
+
+    /// <summary>The last answer stands and says why there was no other; without one, that is the error.</summary>
+    private static void TellOfBudget(HttpContext client, HttpResponseMessage? answer)
+    {
+        if (answer is null)
+        {
+            client.Fail(EdgeErrors.RetryBudgetExhausted, 1);
+            return;
+        }
+
+        var name = client.Edge().Revision.Edge.Name;
+        answer.Headers.TryAddWithoutValidation("Proxy-Status", $"{name}; details=\"{EdgeErrors.RetryBudgetExhausted.Code}\"");
+    }
+}
