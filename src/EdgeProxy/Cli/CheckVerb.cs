@@ -20,16 +20,16 @@ internal static class CheckVerb
         var format = new Option<string>("--format") { Description = "text or json", DefaultValueFactory = _ => "text" };
         format.AcceptOnlyFromAmong("text", "json");
         var command = new Command("check", "Validate a configuration and print every fault") { path, format };
-        command.SetAction(parsed => Check(parsed.GetValue(path)!, parsed.GetValue(format)!));
+        command.SetAction((parsed, _) => CheckAsync(parsed.GetValue(path)!, parsed.GetValue(format)!));
         return command;
     }
 
-    private static int Check(string path, string format)
+    private static async Task<int> CheckAsync(string path, string format)
     {
-        var read = ConfigurationReader.Read(path, TimeProvider.System);
+        var read = await RevisionRehearsal.ConfirmAsync(ConfigurationReader.Read(path, TimeProvider.System));
         if (format == "json")
         {
-            Console.Out.WriteLine(ToJson(read));
+            await Console.Out.WriteLineAsync(ToJson(read));
         }
         else
         {

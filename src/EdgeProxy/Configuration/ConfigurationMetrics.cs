@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using EdgeProxy.Metrics;
 
 namespace EdgeProxy.Configuration;
 
@@ -15,7 +16,7 @@ internal sealed class ConfigurationMetrics(IMeterFactory meters, Revisions revis
     /// <summary>Creates the instruments, once.</summary>
     public void Observe()
     {
-        var meter = meters.Create("EdgeProxy");
+        var meter = meters.CreateEdgeMeter();
         meter.CreateObservableCounter(
             "edgeproxy_config_reloads_total",
             () => Results.Select(row => new Measurement<long>(status.Count(row.Result), row.Label)),

@@ -28,14 +28,15 @@ internal sealed class RevisionRehearsal(IConfigValidator validator)
             faults.AddRange(refusals.Select(refusal => ToFault(refusal, revision, "$.ReverseProxy." + path)));
     }
 
-    /// <summary>The part that needs no YARP.</summary>
-    public static async Task<ImmutableArray<Fault>> RouteAsync(Revision revision)
-    {
-        if (revision.ProxyRoutes.Count == 0)
-        {
-            return [new Fault(FaultSeverity.Error, "no_routes", FileOf(revision), 1, 1, "$.ReverseProxy.Routes", "no route is left")];
-        }
+    /// <summary>What has been read, unless routing refuses it: what `check` judges by, and what `run` starts from.</summary>
+    public static async Task<ReadResult> ConfirmAsync(ReadResult read) =>
+        read.Revision is { } revision && await RouteAsync(revision) is { IsEmpty: false } refused
+            ? new ReadResult(null, [.. read.Faults, .. refused])
+            : read;
 
+    /// <summary>The part that needs no YARP.</summary>
+    private static async Task<ImmutableArray<Fault>> RouteAsync(Revision revision)
+    {
         return await RouteTable.TryBuildAsync(revision.ProxyRoutes) is { } refusal
             ? [ToFault(refusal, revision, "$.ReverseProxy.Routes")]
             : [];

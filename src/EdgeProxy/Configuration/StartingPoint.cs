@@ -38,8 +38,8 @@ internal sealed record StartingPoint(Revision? Revision, ImmutableArray<Fault> F
     public ReloadOutcome ToOutcome(DateTimeOffset now) =>
         FellBack ? new ReloadOutcome(false, now, Faults, []) : new ReloadOutcome(true, now, [], Faults);
 
-    private static Task<(Revision? Revision, ImmutableArray<Fault> Faults)> ReadAsync(string path, TimeProvider time) =>
-        RehearseAsync(ConfigurationReader.Read(path, time));
+    private static Task<ReadResult> ReadAsync(string path, TimeProvider time) =>
+        RevisionRehearsal.ConfirmAsync(ConfigurationReader.Read(path, time));
 
     /// <summary>Reads the copies under the names of their originals: relative paths count from those. Faults name the copies.</summary>
     private static async Task<(Revision? Revision, ImmutableArray<Fault> Faults)> ReadKeptAsync(
@@ -57,12 +57,8 @@ internal sealed record StartingPoint(Revision? Revision, ImmutableArray<Fault> F
             return (null, unreadable.ToSorted());
         }
 
-        var (revision, faults) = await RehearseAsync(ConfigurationReader.Read(files, time, Environment.GetEnvironmentVariable));
+        var (revision, faults) = await RevisionRehearsal.ConfirmAsync(
+            ConfigurationReader.Read(files, time, Environment.GetEnvironmentVariable));
         return (revision, [.. faults.Select(f => f with { File = isFolder ? Path.Combine(kept, Path.GetFileName(f.File)) : kept })]);
     }
-
-    private static async Task<(Revision? Revision, ImmutableArray<Fault> Faults)> RehearseAsync(ReadResult read) =>
-        read.Revision is { } revision && await RevisionRehearsal.RouteAsync(revision) is { IsEmpty: false } faults
-            ? (null, faults)
-            : (read.Revision, read.Faults);
 }

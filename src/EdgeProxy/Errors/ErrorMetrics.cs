@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using EdgeProxy.Metrics;
 
 namespace EdgeProxy.Errors;
 
@@ -8,7 +9,7 @@ internal sealed class ErrorMetrics(IMeterFactory meters)
     /// <summary>Route label of a failure that came before any route was known.</summary>
     public const string NoRoute = "(none)";
 
-    private readonly Counter<long> _errors = meters.Create("EdgeProxy").CreateCounter<long>(
+    private readonly Counter<long> _errors = meters.CreateEdgeMeter().CreateCounter<long>(
         "edgeproxy_errors_total", description: "Failures by code of the error catalogue.");
 
     public void Count(EdgeError error, string route) => _errors.Add(

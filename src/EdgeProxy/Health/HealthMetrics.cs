@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using EdgeProxy.Metrics;
 using Microsoft.Extensions.Hosting;
 using Yarp.ReverseProxy;
 
@@ -9,7 +10,7 @@ internal sealed class HealthMetrics(IMeterFactory meters, IProxyStateLookup stat
 {
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        var meter = meters.Create("EdgeProxy");
+        var meter = meters.CreateEdgeMeter();
         meter.CreateObservableGauge("edgeproxy_destinations", CountByState, description: "Destinations by state.");
         meter.CreateObservableGauge("edgeproxy_destination_up", ReadUp, description: "1 while the destination gets requests, else 0.");
         return Task.CompletedTask;

@@ -22,6 +22,11 @@ internal static class MetricsAdmin
         && Quality(types, "application/openmetrics-text") is { } open && open > 0
         && open >= (Quality(types, "text/plain") ?? 0);
 
+    /// <summary>True when <paramref name="accept"/> names gzip, and not with a quality of 0.</summary>
+    public static bool TakesGzip(IList<string> accept) =>
+        StringWithQualityHeaderValue.TryParseList(accept, out var codings)
+        && codings.Any(coding => coding.Value.Equals("gzip", StringComparison.OrdinalIgnoreCase) && coding.Quality is not 0);
+
     private static double? Quality(IEnumerable<MediaTypeHeaderValue> types, string type) => types
         .Where(candidate => candidate.MediaType.Equals(type, StringComparison.OrdinalIgnoreCase))
         .Max(candidate => (double?)(candidate.Quality ?? 1));
@@ -33,7 +38,7 @@ internal static class MetricsAdmin
         response.ContentType = openMetrics ? PrometheusText.OpenMetricsType : PrometheusText.TextType;
         response.Headers.CacheControl = "no-store";
         var metrics = collector.Collect();
-        if (!request.Headers.AcceptEncoding.ToString().Contains("gzip", StringComparison.OrdinalIgnoreCase))
+        if (!TakesGzip(request.Headers.AcceptEncoding!))
         {
             await PrometheusText.WriteAsync(metrics, response.BodyWriter, openMetrics, context.RequestAborted);
             return;

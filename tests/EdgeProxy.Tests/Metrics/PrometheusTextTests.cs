@@ -81,6 +81,16 @@ public sealed class PrometheusTextTests
     public void OpenMetrics_is_for_those_who_prefer_it(string accept, bool openMetrics) =>
         Assert.Equal(openMetrics, MetricsAdmin.PrefersOpenMetrics([accept]));
 
+    [Theory]
+    [InlineData("gzip", true)]
+    [InlineData("deflate, GZIP;q=0.5", true)]
+    [InlineData("gzip;q=0", false)]
+    [InlineData("gzip;q=0.0, identity", false)]
+    [InlineData("x-gzipped", false)]
+    [InlineData("", false)]
+    public void Gzip_is_for_those_who_take_it(string accept, bool isTaken) =>
+        Assert.Equal(isTaken, MetricsAdmin.TakesGzip([accept]));
+
     private async Task<string> TextAsync(bool openMetrics)
     {
         var requests = new SumMetric("edge_requests_total", "Requests \\ by \"code\".", MetricKind.Counter, _limit);
