@@ -61,6 +61,9 @@ internal sealed class EdgeContext(Revision revision, string requestId, long star
     /// <summary>Time for the whole request from <see cref="StartedAt"/>: the route's, or the client's if shorter; null: none.</summary>
     public TimeSpan? TimeAllowed { get; set; }
 
+    /// <summary>The client set <see cref="TimeAllowed"/>: that it runs out says nothing about a destination.</summary>
+    public bool IsClientsDeadline { get; set; }
+
     /// <summary>When the forward was ended, the client's body was what was being waited for.</summary>
     public bool ClientKeptWaiting { get; set; }
 

@@ -80,7 +80,7 @@ internal sealed class FailureRatePolicy(IDestinationHealthUpdater updater, Healt
             or ForwarderError.ResponseHeaders or ForwarderError.ResponseBodyDestination
             or ForwarderError.UpgradeRequestDestination or ForwarderError.UpgradeResponseDestination => true,
         ForwarderError.RequestCanceled or ForwarderError.RequestBodyCanceled or ForwarderError.ResponseBodyCanceled
-            when context.IsPastDeadline() => true,
+            when context.IsPastDeadline() && !context.Edge().IsClientsDeadline => true,
         _ => null,
     };
 }

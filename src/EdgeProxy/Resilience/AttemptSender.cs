@@ -45,7 +45,7 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
             ResponseFields.RefuseUnasked(answer, request);
             UpgradeAnswer.RefuseOther(answer, request, client);
             outcome = AttemptOutcome.Of(answer.StatusCode);
-            edge.Attempt = breakers.Report(edge.Attempt, VerdictOf(answer));
+            edge.Attempt = breakers.Report(edge.Attempt, VerdictOf(answer, edge.IsClientsDeadline));
             ResponseFields.Clean(answer, edge.Revision.Edge.Name);
             return answer;
         }
@@ -60,7 +60,7 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
             outcome = AttemptOutcome.Of(exception, ClientIsGone(client), cancellation.IsCancellationRequested);
             if (!(canRepeat && exception is HttpRequestException failure && IsStale(failure)))
             {
-                edge.Attempt = breakers.Report(edge.Attempt, VerdictOf(outcome, upload));
+                edge.Attempt = breakers.Report(edge.Attempt, VerdictOf(outcome, upload, edge.IsClientsDeadline));
             }
 
             throw;
@@ -74,14 +74,16 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
         }
     }
 
-    private static Verdict VerdictOf(HttpResponseMessage answer) =>
+    private static Verdict VerdictOf(HttpResponseMessage answer, bool isClientsDeadline) =>
         answer.Version.Major == 2 && answer.Headers.NonValidated.TryGetValues("grpc-status", out var grpc) && grpc.Count == 1
-            ? Verdicts.OfGrpc(grpc.ToString())
+            ? Verdicts.OfGrpc(grpc.ToString(), isClientsDeadline)
             : Verdicts.OfStatus((int)answer.StatusCode);
 
-    /// <summary>Time that ran out while the client still sent says nothing about the destination.</summary>
-    private static Verdict VerdictOf(string outcome, Upload? upload) =>
-        outcome == AttemptOutcome.Timeout && upload is { IsComplete: false } ? Verdict.None : Verdicts.OfFailure(outcome);
+    /// <summary>Time that ran out while the client still sent, or that the client set, says nothing about the destination.</summary>
+    private static Verdict VerdictOf(string outcome, Upload? upload, bool isClientsDeadline) =>
+        outcome == AttemptOutcome.Timeout && (isClientsDeadline || upload is { IsComplete: false })
+            ? Verdict.None
+            : Verdicts.OfFailure(outcome);
 
     /// <summary>The route's timeout signals the same token as the client's going away.</summary>
     private static bool ClientIsGone(HttpContext client) =>

@@ -19,6 +19,7 @@ internal sealed class DeadlineMiddleware(RequestDelegate next, TimeProvider time
             && (edge.TimeAllowed is null || timeout < edge.TimeAllowed))
         {
             edge.TimeAllowed = timeout;
+            edge.IsClientsDeadline = true;
             return InvokeAsync(context, timeout - time.GetElapsedTime(edge.StartedAt));
         }
 

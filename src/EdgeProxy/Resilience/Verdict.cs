@@ -34,8 +34,10 @@ internal static class Verdicts
         outcome is AttemptOutcome.Canceled or AttemptOutcome.Failed ? Verdict.None : Verdict.HardFailure;
 
     /// <summary>A gRPC answer that is nothing but its status.</summary>
-    public static Verdict OfGrpc(string status) => status switch
+    /// <param name="isClientsDeadline">The deadline that the answer may be about is the client's own.</param>
+    public static Verdict OfGrpc(string status, bool isClientsDeadline) => status switch
     {
+        "4" when isClientsDeadline => Verdict.None,
         "14" => Verdict.HardFailure,                 // UNAVAILABLE
         "2" or "4" or "8" or "13" or "15" => Verdict.Failure, // UNKNOWN, DEADLINE, RESOURCE_EXHAUSTED, INTERNAL, DATA_LOSS
         "0" => Verdict.Success,

@@ -147,6 +147,38 @@ public sealed class TimeoutTests
         Assert.Equal("deadline_exceeded", Assert.Single(answer.Headers.GetValues("edge-error-code")));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Deadlines_that_gRPC_clients_set_open_no_breaker(bool answers)
+    {
+        await using var upstream = await Upstream.StartAsync(
+            async context =>
+            {
+                if (!answers)
+                {
+                    await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, context.RequestAborted);
+                }
+
+                context.Response.ContentType = "application/grpc";
+                context.Response.Headers["grpc-status"] = "4";
+            }, HttpProtocols.Http2);
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address, cluster: """
+            "HttpRequest": { "Version": "2", "VersionPolicy": "RequestVersionExact" },
+            "CircuitBreaker": { "MinimumRequests": 5 }, "HealthCheck": { "Passive": { "Enabled": true } }
+            """));
+        using var http2 = new Http2Client(edge);
+        for (var i = 0; i < 20; i++)
+        {
+            var call = new ByteArrayContent([0, 0, 0, 0, 0]) { Headers = { ContentType = new("application/grpc") } };
+            call.Headers.TryAddWithoutValidation("grpc-timeout", answers ? "1M" : "20m");
+            using var answer = await http2.SendAsync(HttpMethod.Post, "/", call);
+            Assert.Equal("4", Assert.Single(answer.Headers.GetValues("grpc-status")));
+        }
+
+        Assert.DoesNotContain("edgeproxy_breaker_transitions_total{", await edge.Admin.GetStringAsync("/metrics"));
+    }
+
     [Fact]
     public async Task A_gRPC_call_within_its_deadline_is_not_disturbed_by_one_that_is_no_deadline()
     {
