@@ -26,10 +26,10 @@ internal sealed partial class StoreWorker(RedisStore store, ConfigurationOptions
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);
-        if (_connection is not null)
+        if (Interlocked.Exchange(ref _connection, null) is { } connection)
         {
             store.Leave(_node[0]);
-            await _connection.DisposeAsync();
+            await connection.DisposeAsync();
         }
     }
 
