@@ -17,7 +17,9 @@ internal static partial class AddressText
 
         if (!HasScheme(text) || !Uri.TryCreate(text, UriKind.Absolute, out var address) || address.Host.Length == 0)
         {
-            return "is not an absolute http or https address";
+            return HasScheme(text) && HasFaultyPort(text)
+                ? "has a port that is not a number from 1 to 65535"
+                : "is not an absolute http or https address";
         }
 
         return (address.Port, address.UserInfo.Length, address.Query.Length + address.Fragment.Length) switch
@@ -113,12 +115,30 @@ internal static partial class AddressText
             { Port: < 0 or > 65_535 } => "has no port from 0 to 65535",
             { Host: "localhost" or "*" or "+" } => null,
             _ when IPAddress.TryParse(address.Host.Trim('[', ']'), out _) => null,
+            _ when HasFaultyPort(text) => "has a port that is not a number from 0 to 65535",
             _ => "has a host that is not an IP address, localhost or *",
         };
     }
 
+    /// <summary>The connection string that `redis://127.0.0.1:6379` or the like means; null when there may be a secret in it.</summary>
+    public static string? SuggestStore(string text) =>
+        Uri.TryCreate(text, UriKind.Absolute, out var address)
+        && address is { Scheme: "redis" or "rediss", UserInfo.Length: 0, AbsolutePath: "" or "/", Query.Length: 0, Host.Length: > 0 }
+            ? address.Host + (address.Port > 0 ? $":{address.Port}" : "") + (address.Scheme == "rediss" ? ",ssl=true" : "")
+            : null;
+
     public static bool IsLoopback(BindingAddress address) =>
         address.Host == "localhost" || (IPAddress.TryParse(address.Host.Trim('[', ']'), out var ip) && IPAddress.IsLoopback(ip));
+
+    /// <summary>What stands behind the host's one colon is no port.</summary>
+    private static bool HasFaultyPort(string text)
+    {
+        var start = text.IndexOf("://", StringComparison.Ordinal) + 3;
+        var length = text.AsSpan(start).IndexOfAny('/', '?', '#');
+        var authority = length < 0 ? text[start..] : text.Substring(start, length);
+        var parts = authority[(authority.LastIndexOf(']') + 1)..].Split(':');
+        return parts.Length == 2 && !ushort.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out _);
+    }
 
     private static bool HasScheme(string text) =>
         text.StartsWith("http://", StringComparison.OrdinalIgnoreCase) || text.StartsWith("https://", StringComparison.OrdinalIgnoreCase);

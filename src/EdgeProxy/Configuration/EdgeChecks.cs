@@ -147,12 +147,18 @@ internal static class EdgeChecks
             // Connection strings hold passwords: not even the part at fault is shown.
             faults.Error(
                 FaultCodes.InvalidStore, redis,
-                "this is not a StackExchange.Redis connection string such as \"127.0.0.1:6379\"");
+                "this is not a StackExchange.Redis connection string such as \"127.0.0.1:6379\"",
+                redis.IsExpanded ? null : AddressText.SuggestStore(redis.Text));
         }
     }
 
     private static bool IsConnectionString(string text)
     {
+        if (text.Contains("://", StringComparison.Ordinal))
+        {
+            return false; // an address of another kind of client, which the library takes for the name of a server
+        }
+
         try
         {
             return StackExchange.Redis.ConfigurationOptions.Parse(text).EndPoints.Count > 0;

@@ -1,3 +1,5 @@
+using EdgeProxy.Clients;
+
 namespace EdgeProxy.Configuration;
 
 /// <summary>Names that refer to something refer to something that exists, and what exists is referred to.</summary>
@@ -19,6 +21,24 @@ internal static class ReferenceChecks
 
         CheckClusters(draft, faults);
         CheckPolicies(draft, faults);
+        CheckPlans(draft, faults);
+    }
+
+    /// <summary>A plan that no policy names gives a client the limits of everybody: mostly a slip of the pen.</summary>
+    private static void CheckPlans(Draft draft, FaultList faults)
+    {
+        var plans = draft.Policies.SelectMany(p => p.Entry.Section.Entries("Plans")).Select(plan => plan.Id)
+            .ToHashSet(StringComparer.OrdinalIgnoreCase);
+        foreach (var (_, client) in ClientSection.Entries(draft.Root.Object("Clients")))
+        {
+            if (plans.Count > 0 && client.Find("Plan") is ScalarNode { Text: not "default" } plan && !plans.Contains(plan.Text))
+            {
+                var nearest = plan.IsExpanded ? null : Nearest.To(plan.Text, plans);
+                faults.Warn(
+                    FaultCodes.UnknownPlan, plan.Place, plan.Path,
+                    $"no rate limit names the plan {plan.Shown}" + (nearest is null ? "" : $"; did you mean \"{nearest}\"?"));
+            }
+        }
     }
 
     private static void CheckClusters(Draft draft, FaultList faults)

@@ -47,6 +47,12 @@ internal static class RouteChecks
             var reason = path.IsExpanded ? "" : $": {fault}"; // which may quote the path
             faults.Error(FaultCodes.InvalidPath, path, $"{path.Shown} is not a route template{reason}");
         }
+        else if (match.Find("Path") is ScalarNode { IsExpanded: false } literal && literal.Text.EndsWith("/*", StringComparison.Ordinal))
+        {
+            faults.Warn(
+                FaultCodes.LiteralStar, literal.Place, literal.Path,
+                $"the * of {literal.Shown} is that character and takes no other path; did you mean \"{literal.Text[..^1]}{{**rest}}\"?");
+        }
 
         foreach (var host in match.Scalars("Hosts"))
         {

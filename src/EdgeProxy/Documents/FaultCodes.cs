@@ -60,6 +60,8 @@ internal static class FaultCodes
     public const string UnusedCluster = "unused_cluster";
     public const string UnmetCost = "unmet_cost";
     public const string UnusedRateLimit = "unused_rate_limit";
+    public const string UnknownPlan = "unknown_plan";
+    public const string LiteralStar = "literal_star";
     public const string PathBypass = "path_bypass";
     public const string TrustsEverybody = "trusts_everybody";
     public const string UnverifiedUpstream = "unverified_upstream";

@@ -51,6 +51,9 @@ public sealed class FaultTests
         { "invalid_network", "$.Edge.TrustedProxies[0]", null, Edge(""" "TrustedProxies": [ §"10.0.0.0/33" ]""") },
         { "invalid_network", "$.Edge.TrustedProxies[0]", null, Edge(""" "TrustedProxies": [ §"anywhere" ]""") },
         { "invalid_store", "$.Edge.Store.Redis", null, Edge(""" "Store": { "Redis": §"host:6379,nosuchoption=1" }""") },
+        { "invalid_store", "$.Edge.Store.Redis", "127.0.0.1:6379", Edge(""" "Store": { "Redis": §"redis://127.0.0.1:6379" }""") },
+        { "invalid_store", "$.Edge.Store.Redis", "a:6380,ssl=true", Edge(""" "Store": { "Redis": §"rediss://a:6380/" }""") },
+        { "invalid_store", "$.Edge.Store.Redis", null, Edge(""" "Store": { "Redis": §"redis://:secret@127.0.0.1:6379" }""") },
 
         { "invalid_value", "$.Clients.ApiKey.Keys.a.Sha256", null,
             Section("\"Clients\": { \"ApiKey\": { \"Keys\": { \"a\": { \"Sha256\": §\"abc\" } } } }") },

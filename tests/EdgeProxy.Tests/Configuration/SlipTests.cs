@@ -1,0 +1,59 @@
+using Xunit;
+
+namespace EdgeProxy.Tests.Configuration;
+
+/// <summary>What can be served and is hardly meant.</summary>
+public sealed class SlipTests
+{
+    [Theory]
+    [InlineData("glod", "unknown_plan")]
+    [InlineData("gold", null)]
+    [InlineData("Gold", null)]
+    [InlineData("default", null)]
+    public void A_plan_that_no_limit_names_is_warned_of(string plan, string? code)
+    {
+        var read = Configurations.Read(Configurations.Document("\"RateLimiterPolicy\": \"l\"", sections: $$"""
+            "Clients": { "ApiKey": { "Keys": { "a": { "Plan": "{{plan}}", "Sha256": "{{new string('a', 64)}}" } } } },
+            "RateLimits": { "l": { "Limits": [ { "Name": "s", "Capacity": 1, "Refill": 1, "Every": "1s" } ],
+                                   "Plans": { "gold": { "Unlimited": true } } } },
+            """));
+
+        Assert.NotNull(read.Revision);
+        Assert.Equal(code is null ? [] : [code], read.Faults.Select(fault => fault.Code));
+        Assert.All(read.Faults, fault => Assert.Contains("did you mean \"gold\"?", fault.Message, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("/orders/*", "literal_star")]
+    [InlineData("/orders/{**rest}", null)]
+    [InlineData("/orders/{*rest}", null)]
+    public void A_star_that_takes_one_path_only_is_warned_of(string path, string? code)
+    {
+        var read = Configurations.Read(Configurations.Document().Replace("/{**rest}", path, StringComparison.Ordinal));
+
+        Assert.NotNull(read.Revision);
+        Assert.Equal(code is null ? [] : [code], read.Faults.Select(fault => fault.Code));
+        Assert.All(read.Faults, fault => Assert.Contains("\"/orders/{**rest}\"", fault.Message, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("http://127.0.0.1:80x")]
+    [InlineData("http://[::1]:80x")]
+    [InlineData("http://*:")]
+    public void A_listener_with_a_faulty_port_is_told_of_its_port(string url)
+    {
+        var read = Configurations.Read(Configurations.Document(sections: $$"""
+            "Edge": { "Listen": [ "{{url}}" ] },
+            """));
+
+        Assert.Contains("has a port that is not a number", Assert.Single(read.Faults).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_destination_with_a_faulty_port_is_told_of_its_port()
+    {
+        var read = Configurations.Read(Configurations.Document().Replace(":5001", ":50o1", StringComparison.Ordinal));
+
+        Assert.Contains("has a port that is not a number", Assert.Single(read.Faults).Message, StringComparison.Ordinal);
+    }
+}
