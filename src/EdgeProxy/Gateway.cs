@@ -91,7 +91,16 @@ internal sealed partial class Gateway : IAsyncDisposable
     public async Task StartAsync(CancellationToken cancellation = default)
     {
         await _admin.StartAsync(cancellation);
-        await _traffic.StartAsync(cancellation);
+        try
+        {
+            await _traffic.StartAsync(cancellation);
+        }
+        catch
+        {
+            _traffic.Lifetime.StopApplication(); // the parts that have begun end as at any stop, not as if they had crashed
+            throw;
+        }
+
         await Services.GetRequiredService<RoutingWarmUp>().RunAsync(Services);
         Services.GetRequiredService<Readiness>().MarkServing();
         var addresses = string.Join(", ", Addresses);

@@ -15,8 +15,16 @@ internal sealed class LogLine(TimeProvider time) : ConsoleFormatter(LogLine.Form
     /// <summary>What the names of the methods begin with that events are named after.</summary>
     private const string Prefix = "Log";
 
+    /// <summary>Said by the host of an exception that it then throws, and that whoever starts the edge says in one line.</summary>
+    private const string SaidByTheCaller = "HostedServiceStartupFaulted";
+
     public override void Write<TState>(in LogEntry<TState> entry, IExternalScopeProvider? scopes, TextWriter writer)
     {
+        if (entry.EventId.Name == SaidByTheCaller)
+        {
+            return;
+        }
+
         writer.Write(time.GetUtcNow().ToString("yyyy-MM-ddTHH:mm:ss.fffZ "));
         writer.Write(LevelOf(entry.LogLevel));
         writer.Write(entry.Category);

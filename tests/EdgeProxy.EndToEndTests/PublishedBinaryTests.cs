@@ -39,6 +39,7 @@ public sealed class PublishedBinaryTests
 
         Assert.Equal(1, exitCode);
         Assert.Contains($"edgeproxy: Failed to bind to address http://{taken.LocalEndpoint}: address already in use.", output);
+        Assert.DoesNotContain("   at ", string.Concat(output), StringComparison.Ordinal); // the one line, and no stack traces
     }
 
     [Fact]

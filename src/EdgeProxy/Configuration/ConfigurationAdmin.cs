@@ -26,7 +26,8 @@ internal static class ConfigurationAdmin
             new ActiveRevision(active.Id, active.Hash, active.LoadedAt, active.Files),
             new LastReload(last.Success, last.At, ToAnswers(last.Faults), ToAnswers(last.Warnings)),
             active.AwaitsRestart,
-            status.StateWarning);
+            status.StateWarning,
+            status.CertificateWarning);
     }
 
     private static async Task<IResult> CheckAsync(HttpContext context, ConfigurationCheck check)
@@ -53,8 +54,13 @@ internal static class ConfigurationAdmin
 /// <param name="LastReload">What became of the last change of the files.</param>
 /// <param name="RestartRequired">Settings that the files change but that apply at the next start only.</param>
 /// <param name="StateWarning">Why the last good revision is not being kept on disk; null when it is.</param>
+/// <param name="CertificateWarning">Why certificates that were renewed are not in use; null when all that the files hold are.</param>
 internal sealed record ConfigurationAnswer(
-    ActiveRevision Revision, LastReload LastReload, ImmutableArray<string> RestartRequired, string? StateWarning);
+    ActiveRevision Revision,
+    LastReload LastReload,
+    ImmutableArray<string> RestartRequired,
+    string? StateWarning,
+    string? CertificateWarning);
 
 internal sealed record ActiveRevision(string Id, string Hash, DateTimeOffset LoadedAt, ImmutableArray<string> Files);
 

@@ -89,7 +89,13 @@ internal sealed partial class ConfigurationWorker(
             return false; // written to while it was read
         }
 
+        var gone = string.Join(", ", _trigger.Gone(snapshot));
         var faults = await reload.ApplyAsync(read);
+        if ((faults.Length == 0 || _trigger.IsQuiet(Now)) && gone.Length > 0)
+        {
+            LogGone(logger, gone);
+        }
+
         if (faults.Length == 0)
         {
             _trigger.Accepted(snapshot);
@@ -150,6 +156,9 @@ internal sealed partial class ConfigurationWorker(
         Level = LogLevel.Critical,
         Message = "FALLEN BACK to the last good revision {Revision}: the files have {Faults} and are not being served")]
     private static partial void LogFellBack(ILogger logger, string revision, string faults);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Gone, and so taken for removed: {Files}")]
+    private static partial void LogGone(ILogger logger, string files);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "No notice of file changes ({Reason}); the files are looked at every second")]
     private static partial void LogNotWatching(ILogger logger, string reason);

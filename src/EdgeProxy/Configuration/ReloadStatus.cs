@@ -29,6 +29,7 @@ internal sealed class ReloadStatus(ReloadOutcome first)
     private readonly long[] _counts = new long[Enum.GetValues<ReloadResult>().Length];
     private volatile ReloadOutcome _last = first;
     private volatile string? _stateWarning;
+    private volatile string? _certificateWarning;
 
     public ReloadOutcome Last => _last;
 
@@ -37,6 +38,13 @@ internal sealed class ReloadStatus(ReloadOutcome first)
     {
         get => _stateWarning;
         set => _stateWarning = value;
+    }
+
+    /// <summary>Why certificates that were renewed are not in use; null when all that the files hold are.</summary>
+    public string? CertificateWarning
+    {
+        get => _certificateWarning;
+        set => _certificateWarning = value;
     }
 
     /// <summary>Changes that ended so since the start.</summary>

@@ -51,6 +51,10 @@ internal sealed class ReloadTrigger
         return missing ? ReloadStep.Wait : ReloadStep.Read;
     }
 
+    /// <summary>Names of files that the active revision came from and that <paramref name="seen"/> has no more.</summary>
+    public IEnumerable<string> Gone(SourceSnapshot seen) =>
+        (_accepted?.Files ?? []).Select(file => file.Name).Except(seen.Files.Select(file => file.Name));
+
     /// <summary>Whether the content last observed has stood long enough for its faults to be meant.</summary>
     public bool IsQuiet(TimeSpan now) => now - _pendingSince >= QuietFor;
 

@@ -7,14 +7,14 @@ namespace EdgeProxy.Errors;
 /// the forwarder behind; this counts it and answers, or cuts the response short when it has already begun.
 /// </summary>
 internal sealed partial class ErrorMiddleware(
-    RequestDelegate next, ErrorMetrics metrics, TimeProvider time, ILogger<ErrorMiddleware> logger)
+    RequestDelegate next, ErrorMetrics metrics, FailureLog failures, TimeProvider time, ILogger<ErrorMiddleware> logger)
 {
     private static readonly TimeSpan Ahead = TimeSpan.FromMilliseconds(100);
 
     public async Task Invoke(HttpContext context)
     {
         var edge = context.Edge();
-        var escaped = false;
+        Exception? escaped = null;
         try
         {
             await next(context);
@@ -22,7 +22,7 @@ internal sealed partial class ErrorMiddleware(
         catch (Exception exception)
         {
             // The end of the request path: an exception that nobody expected is a bug, and still gets the one error format.
-            escaped = true;
+            escaped = exception;
             edge.Failure ??= new EdgeFailure(FailureCauses.OfException(context, exception));
             if (edge.Failure.Error == EdgeErrors.InternalError)
             {
@@ -38,7 +38,8 @@ internal sealed partial class ErrorMiddleware(
         if (edge.Failure is { } failure)
         {
             metrics.Count(failure.Error, edge.Route?.RouteId ?? ErrorMetrics.NoRoute);
-            await EndAsync(context, failure, escaped);
+            failures.Note(context, failure.Error, escaped);
+            await EndAsync(context, failure, escaped is not null);
         }
     }
 

@@ -6,5 +6,6 @@ internal static class ErrorServices
     {
         services.AddMetrics();
         services.AddSingleton<ErrorMetrics>();
+        services.AddSingleton<FailureLog>();
     }
 }

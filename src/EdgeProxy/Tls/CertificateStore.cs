@@ -7,7 +7,7 @@ namespace EdgeProxy.Tls;
 /// <summary>
 /// The certificates in use, by listener. Handshakes read them without a lock; <see cref="CertificateWorker"/> replaces them.
 /// </summary>
-internal sealed partial class CertificateStore(Revisions revisions, ILogger<CertificateStore> logger)
+internal sealed partial class CertificateStore(Revisions revisions, ReloadStatus status, ILogger<CertificateStore> logger)
 {
     private static readonly List<SslApplicationProtocol> Http1 = [SslApplicationProtocol.Http11];
     private static readonly List<SslApplicationProtocol> Http2 = [SslApplicationProtocol.Http2];
@@ -18,6 +18,9 @@ internal sealed partial class CertificateStore(Revisions revisions, ILogger<Cert
 
     /// <summary>What was last tried for a listener, so that a broken file is reported once.</summary>
     private readonly string?[] _tried = new string?[revisions.First.Edge.Listen.Length];
+
+    /// <summary>Why the files of a listener are not in use; null when they are.</summary>
+    private readonly string?[] _obstacles = new string?[revisions.First.Edge.Listen.Length];
 
     /// <summary>The set that handshakes of a listener use; the place is the one in `Edge.Listen`.</summary>
     public CertificateSet At(int listener) => Volatile.Read(ref _sets[listener])!;
@@ -50,12 +53,22 @@ internal sealed partial class CertificateStore(Revisions revisions, ILogger<Cert
                 Refresh(i, listeners[i], set);
             }
         }
+
+        var obstacles = _obstacles.OfType<string>().ToList();
+        status.CertificateWarning = obstacles.Count == 0 ? null : string.Join("; ", obstacles);
     }
 
     private void Refresh(int place, ListenerOptions listener, CertificateSet set)
     {
         var hash = CertificateSet.HashOf(listener.Certificates);
-        if (hash == set.Hash || hash == _tried[place])
+        if (hash == set.Hash)
+        {
+            _tried[place] = null; // mended by putting back what is in use
+            _obstacles[place] = null;
+            return;
+        }
+
+        if (hash == _tried[place])
         {
             return;
         }
@@ -64,10 +77,12 @@ internal sealed partial class CertificateStore(Revisions revisions, ILogger<Cert
         try
         {
             Volatile.Write(ref _sets[place], CertificateSet.Load(listener.Certificates, ProtocolsOf(listener)));
+            _obstacles[place] = null;
             LogTaken(logger, listener.Url);
         }
         catch (Exception exception) when (IsBrokenFile(exception))
         {
+            _obstacles[place] = $"{listener.Url} goes on with its old certificates: {exception.Message}";
             LogKept(logger, listener.Url, exception.Message);
         }
     }

@@ -58,6 +58,7 @@ public sealed class InternalErrorTests
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(edge.Services.GetRequiredService<Revisions>());
         builder.Services.AddSingleton(edge.Services.GetRequiredService<ErrorMetrics>());
+        builder.Services.AddSingleton(edge.Services.GetRequiredService<FailureLog>());
         var app = builder.Build();
         app.UseMiddleware<EdgeContextMiddleware>();
         app.UseMiddleware<ErrorMiddleware>();

@@ -77,8 +77,12 @@ public sealed class CertificateTests : IAsyncLifetime
         await File.WriteAllTextAsync(Path.Combine(_folder, "first.pem"), "nonsense");
         _gateway.Services.GetRequiredService<EdgeProxy.Tls.CertificateStore>().Refresh();
         Assert.Equal(old.Serial, (await ShakeHandsAsync("a.example")).Serial);
+        var status = _gateway.Services.GetRequiredService<ReloadStatus>();
+        await Wait.UntilAsync(
+            () => Task.FromResult(status.CertificateWarning?.Contains("old certificates", StringComparison.Ordinal) == true), "it is said");
 
         Write("first", "a.example");
+        await Wait.UntilAsync(() => Task.FromResult(status.CertificateWarning is null), "nothing is left to say");
         await Wait.UntilAsync(async () => (await ShakeHandsAsync("a.example")).Serial != old.Serial, "the new certificate is used");
     }
 

@@ -1,0 +1,73 @@
+using EdgeProxy.Errors;
+using EdgeProxy.Tests.Configuration;
+using EdgeProxy.Tests.RateLimiting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using Xunit;
+
+namespace EdgeProxy.Tests.Errors;
+
+public sealed class FailureLogTests
+{
+    private readonly ManualTime _time = new();
+    private readonly Lines _lines = new();
+    private readonly FailureLog _log;
+    private readonly DefaultHttpContext _context = new();
+
+    public FailureLogTests()
+    {
+        _log = new FailureLog(_time, _lines);
+        _context.Features.Set(new EdgeContext(Configurations.Read(Configurations.Document()).Revision!, "id-1", startedAt: 0));
+    }
+
+    [Fact]
+    public void A_failure_is_a_line_with_its_request_its_code_and_its_innermost_cause()
+    {
+        _log.Note(_context, EdgeErrors.UpstreamConnectionRefused, new HttpRequestException("outer", new IOException("reset by peer")));
+
+        var line = Assert.Single(_lines.All);
+        Assert.StartsWith(
+            $"Request id-1 of trace {_context.Edge().TraceId}: upstream_connection_refused; ", line, StringComparison.Ordinal);
+        Assert.EndsWith("IOException: reset by peer", line, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_clients_and_policies_did_is_not_logged()
+    {
+        foreach (var error in EdgeErrors.All.Where(error => error.Source is ErrorSource.Client or ErrorSource.Policy))
+        {
+            _log.Note(_context, error, null);
+        }
+
+        Assert.Empty(_lines.All);
+    }
+
+    [Fact]
+    public void An_outage_does_not_fill_the_log()
+    {
+        for (var second = 1; second <= 3; second++)
+        {
+            for (var i = 0; i < 100; i++)
+            {
+                _log.Note(_context, EdgeErrors.NoHealthyDestination, null);
+            }
+
+            Assert.Equal(FailureLog.LinesMax * second, _lines.All.Count);
+            _time.Micros += 1_000_000;
+        }
+    }
+
+    private sealed class Lines : ILogger<FailureLog>
+    {
+        public List<string> All { get; } = [];
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(
+            LogLevel level, EventId id, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            All.Add(formatter(state, exception));
+    }
+}
