@@ -8,6 +8,9 @@ namespace EdgeProxy.RateLimiting;
 /// </summary>
 internal interface ILeaseStore
 {
-    /// <summary>One call. Never throws; a miss after 5 ms, and the question may or may not have taken effect then.</summary>
+    /// <summary>
+    /// One call. Never throws. An answer may come as late as a second after; a miss says that none came, and the question may or may not
+    /// have taken effect then. Requests keep deadlines of their own.
+    /// </summary>
     ValueTask<StoreReply<LeaseReply>> AskAsync(BucketName name, in LeaseAsk ask);
 }

@@ -48,6 +48,9 @@ internal sealed class LeaseHolder(LeaseTable table, int slot, BucketName name, L
     /// <summary>How many of them the question is about.</summary>
     public int Asked { get; set; }
 
+    /// <summary>The store's answer has not come in time; it may still come, but nobody waits for it.</summary>
+    public bool IsLate(long now) => IsAsked && now - SentAt > LeaseTerms.Overdue;
+
     /// <summary>Nothing is lost when it is dropped.</summary>
     public bool IsDone(long now) => !IsAsked && Waiters.Count == 0 && Debt == 0 && now >= RecordUntil;
 }

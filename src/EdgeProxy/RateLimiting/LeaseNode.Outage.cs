@@ -12,7 +12,7 @@ internal sealed partial class LeaseNode
         {
             if (table.Holders.Count < LeaseTerms.MostDebtors / _tables.Length && HolderOf(table, high, low, take, now) is { } holder)
             {
-                holder.Debt += cost;
+                holder.Debt += take.Waiter?.Owe() ?? cost;
             }
         }
     }

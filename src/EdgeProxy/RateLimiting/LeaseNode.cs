@@ -108,13 +108,18 @@ internal sealed partial class LeaseNode
 
             if (LeaseSlot.TrySpend(ref slot, high, low, take.Limits!.Print, waiter.Cost, now, out _))
             {
-                waiter.TryDecide(LeaseAnswer.Admitted, slot.LevelsNow(take.Limits, now), DecisionSource.Lease);
-                waiter.GoOn();
-                return waiter;
+                waiter.GoOn(LeaseAnswer.Admitted, slot.LevelsNow(take.Limits, now), DecisionSource.Lease);
+            }
+            else if (holder.IsLate(now))
+            {
+                waiter.GoOn(LeaseAnswer.Unknown, default, DecisionSource.Store);
+            }
+            else
+            {
+                holder.Waiters.Enqueue(waiter);
+                toAsk = holder.IsAsked ? null : Begin(holder, long.MaxValue, wants: true, now);
             }
 
-            holder.Waiters.Enqueue(waiter);
-            toAsk = holder.IsAsked ? null : Begin(holder, long.MaxValue, wants: true, now);
             return waiter;
         }
     }
@@ -173,7 +178,7 @@ internal sealed partial class LeaseNode
                 return decided;
             }
 
-            _roundTrip += (now - holder.SentAt - _roundTrip) / 8;
+            _roundTrip += (Math.Min(now - holder.SentAt, LeaseTerms.Overdue) - _roundTrip) / 8;
             Learn(holder, ref slot, reply.Value, now);
             LeaseWaiters.Settle(holder, ref slot, reply.Value, now, decided);
             return decided;

@@ -6,6 +6,9 @@ internal sealed class LeaseTerms(LeaseOptions options)
     /// <summary>Buckets at most whose debts are kept; of others an outage is not told.</summary>
     public const int MostDebtors = 1 << 16;
 
+    /// <summary>An answer that has not come for so long is late: whoever asks from now on does not wait for it. Microseconds.</summary>
+    public const long Overdue = 5000;
+
     /// <summary>Tokens a second below which a lease is not worth a record in the store: each request asks.</summary>
     private const double Cold = 8;
 

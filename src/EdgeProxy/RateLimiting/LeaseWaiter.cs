@@ -7,6 +7,8 @@ internal sealed class LeaseWaiter(long cost, long startedAt) : StoreCall(started
 {
     private readonly TaskCompletionSource<LeaseAnswer> _answer = new();
     private LeaseAnswer _outcome;
+    private bool _isOwed;
+    private bool _isPaid;
 
     public long Cost { get; } = cost;
 
@@ -18,7 +20,7 @@ internal sealed class LeaseWaiter(long cost, long startedAt) : StoreCall(started
 
     public DecisionSource Source { get; private set; } = DecisionSource.Store;
 
-    /// <summary>Decides, unless the deadline has; the request goes on at <see cref="GoOn"/>.</summary>
+    /// <summary>Decides, unless the deadline has; the request goes on at <see cref="GoOn()"/>.</summary>
     public bool TryDecide(LeaseAnswer outcome, in Levels levels, DecisionSource source)
     {
         if (!TrySettle())
@@ -33,6 +35,29 @@ internal sealed class LeaseWaiter(long cost, long startedAt) : StoreCall(started
     }
 
     public void GoOn() => _answer.SetResult(_outcome);
+
+    /// <summary>Decides before anybody waits.</summary>
+    public void GoOn(LeaseAnswer outcome, in Levels levels, DecisionSource source)
+    {
+        TryDecide(outcome, levels, source);
+        GoOn();
+    }
+
+    /// <summary>
+    /// It was admitted without the store. What is owed for it: nothing when a late answer has paid. Under the stripe's lock.
+    /// </summary>
+    public long Owe()
+    {
+        _isOwed = true;
+        return _isPaid ? 0 : Cost;
+    }
+
+    /// <summary>A late answer pays for it. What had been owed for it. Under the stripe's lock.</summary>
+    public long Pay()
+    {
+        _isPaid = true;
+        return _isOwed ? Cost : 0;
+    }
 
     void IThreadPoolWorkItem.Execute() => GoOn();
 

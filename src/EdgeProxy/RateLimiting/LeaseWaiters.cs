@@ -46,19 +46,24 @@ internal static class LeaseWaiters
     public static void Settle(LeaseHolder holder, ref LeaseSlot slot, in LeaseReply reply, long now, List<LeaseWaiter>? decided)
     {
         var got = reply.Got;
+        var levels = holder.Ask.Limits.Plus(reply.Levels, reply.Granted + slot.UnspentAt(now));
         for (; holder.Asked > 0; holder.Asked--)
         {
             var waiter = holder.Waiters.Dequeue();
             var admits = waiter.Cost <= got;
-            if (waiter.TryDecide(admits ? LeaseAnswer.Admitted : LeaseAnswer.Refused, reply.Levels, DecisionSource.Store))
+            if (waiter.TryDecide(admits ? LeaseAnswer.Admitted : LeaseAnswer.Refused, levels, DecisionSource.Store))
             {
-                got -= admits ? waiter.Cost : 0;
                 decided!.Add(waiter);
             }
+            else if (admits)
+            {
+                // It had stopped waiting, and went on, or is about to, as a debt: paid now.
+                holder.Debt -= waiter.Pay();
+            }
+
+            got -= admits ? waiter.Cost : 0;
         }
 
-        // Got for those who had stopped waiting; they went on as a debt.
-        holder.Debt = Math.Max(0, holder.Debt - got);
         if (slot.Print != holder.Ask.Limits.Print)
         {
             holder.Returning += reply.Granted;
@@ -69,7 +74,7 @@ internal static class LeaseWaiters
         while (holder.Waiters.TryPeek(out var waiter) && (waiter.IsSettled || waiter.Cost <= granted))
         {
             holder.Waiters.Dequeue();
-            if (waiter.TryDecide(LeaseAnswer.Admitted, reply.Levels, DecisionSource.Lease))
+            if (waiter.TryDecide(LeaseAnswer.Admitted, levels, DecisionSource.Lease))
             {
                 granted -= waiter.Cost;
                 decided!.Add(waiter);

@@ -161,7 +161,7 @@ internal sealed partial class LeasedBucketStore(
         ref var take = ref verdict.Takes[index];
         if (answer == LeaseAnswer.Unknown)
         {
-            take.IsCutOff = true;
+            (take.IsCutOff, take.Waiter) = (true, waiter);
             Degrade(verdict, Now());
             return;
         }

@@ -68,6 +68,17 @@ internal sealed class LimitSet
         return text.ToString();
     }
 
+    /// <summary>Levels with tokens that somebody holds added to each.</summary>
+    public Levels Plus(Levels levels, long held)
+    {
+        for (var i = 0; i < Rates.Length; i++)
+        {
+            levels[i] = Math.Min(Rates[i].Capacity, levels[i] + held);
+        }
+
+        return levels;
+    }
+
     public static ushort TagAt(ulong tags, int index) => (ushort)(tags >> (16 * index));
 
     private static ulong TagsOf(ImmutableArray<Limit> limits)

@@ -162,6 +162,9 @@ internal struct BucketTake
     /// <summary>Taken from the bucket that new clients share while the memory store is full.</summary>
     public bool IsPooled { get; set; }
 
+    /// <summary>Who waited for the store in vain; its answer may come yet.</summary>
+    public LeaseWaiter? Waiter { get; set; }
+
     public Levels Levels;
 
     /// <summary>Of which generation of a lease it was taken; see <see cref="LeaseSlot.Word"/>.</summary>

@@ -20,7 +20,7 @@ internal sealed class RedisLeaseStore(RedisStore store, LeaseOptions options) : 
         var key = BucketScripts.KeyOf(name);
         return store.AskAsync(
             store.ServerOf(key), static (database, call) => RunAsync(database, call.Key, call.Arguments),
-            (Key: key, Arguments: Arguments(_node, ask, options)));
+            (Key: key, Arguments: Arguments(_node, ask, options)), takesLate: true);
     }
 
     /// <summary>What the script is told.</summary>

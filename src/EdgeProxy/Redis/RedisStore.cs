@@ -48,8 +48,11 @@ internal sealed class RedisStore(TimeProvider time, StoreServers servers, CallDe
     /// <param name="start">Begins the work; what it throws is a miss.</param>
     /// <param name="state">What <paramref name="start"/> needs, so that it can be static.</param>
     /// <param name="turn">Where several servers are asked one after the other: whose turn it is.</param>
+    /// <param name="takesLate">
+    /// An answer after the deadline is of use, for a second; the miss is noted in time all the same. No request may wait for it.
+    /// </param>
     public async ValueTask<StoreReply<T>> AskAsync<TState, T>(
-        StoreServer server, Func<IDatabase, TState, Task<T>> start, TState state, StoreTurn? turn = null)
+        StoreServer server, Func<IDatabase, TState, Task<T>> start, TState state, StoreTurn? turn = null, bool takesLate = false)
     {
         if (!server.IsUp)
         {
@@ -75,7 +78,7 @@ internal sealed class RedisStore(TimeProvider time, StoreServers servers, CallDe
         deadlines.Watch(call);
         var reply = await call.Reply;
         metrics.Waited(time.GetElapsedTime(startedAt));
-        return reply;
+        return takesLate && reply.Miss == StoreMiss.Deadline ? await call.LateAsync(Patience, time) : reply;
     }
 
     /// <summary>As <see cref="AskAsync"/>, for work that no request waits for: it has a second, and a miss says nothing.</summary>

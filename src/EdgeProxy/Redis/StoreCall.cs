@@ -71,6 +71,18 @@ internal sealed class StoreCall<T> : StoreCall
 
     public Task<StoreReply<T>> Reply => _reply.Task;
 
+    /// <summary>What the work still comes to after the deadline, if it does within <paramref name="patience"/>.</summary>
+    public async Task<StoreReply<T>> LateAsync(TimeSpan patience, TimeProvider time)
+    {
+        await ((Task)_work).WaitAsync(patience, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return _work switch
+        {
+            { IsCompletedSuccessfully: true } => new StoreReply<T>(StoreMiss.None, await _work),
+            { IsCompleted: true } => new StoreReply<T>(MissOf(_work.Exception?.InnerException), default),
+            _ => new StoreReply<T>(StoreMiss.Deadline, default),
+        };
+    }
+
     protected override void Missed() => _note?.Invoke(StoreMiss.Deadline);
 
     protected override void GiveUp() => _reply.SetResult(new StoreReply<T>(StoreMiss.Deadline, default));

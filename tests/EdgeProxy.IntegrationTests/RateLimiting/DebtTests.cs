@@ -59,9 +59,9 @@ public sealed class DebtTests
         await Wait.UntilAsync(async () =>
         {
             left = await LeftAsync(edge);
-            return left <= Capacity - known;
+            return left < Capacity - known + 0.01m; // a token takes a day to come in
         }, "the debt is told");
-        Assert.InRange(left, Capacity - upstream.Hits - (decimal)Local(readings), Capacity - known);
+        Assert.InRange(left, Capacity - upstream.Hits - (decimal)Local(readings), Capacity - known + 0.01m);
     }
 
     private static async Task SendAsync(Edge edge, int requests)

@@ -112,7 +112,7 @@ internal sealed class BucketTwin : IBucketScripts
         {
             double owed = ask.Debt + ask.Deficit[i];
             var level = b.Levels[i] + back;
-            b.Levels[i] = Math.Min(level, Math.Max(0, level - owed));
+            b.Levels[i] = Math.Min(level, Math.Max(-rates[i].Capacity, level - owed));
             changed |= owed > 0;
         }
 
