@@ -56,6 +56,7 @@ internal sealed partial class Gateway : IAsyncDisposable
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         var services = builder.Services;
         builder.Logging.AddEdgeLogging();
+        services.AddSingleton<IHostLifetime, SignalLifetime>();
         services.AddSingleton(options);
         services.AddSingleton(TimeProvider.System);
         services.AddEdgeConfiguration(options, start);

@@ -3,6 +3,7 @@ using EdgeProxy.Health;
 using EdgeProxy.Metrics;
 using EdgeProxy.RateLimiting;
 using EdgeProxy.Resilience;
+using Microsoft.Extensions.Hosting;
 
 namespace EdgeProxy.Admin;
 
@@ -20,6 +21,7 @@ internal static class AdminListener
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Logging.AddEdgeLogging();
+        builder.Services.AddSingleton<IHostLifetime, SignalLifetime>();
         builder.Services.AddRouting();
         builder.Services.AddOpenApi();
         builder.Services.AddSingleton(edge.GetRequiredService<Revisions>());

@@ -25,7 +25,7 @@ internal sealed partial class ConfigurationWorker(
     private readonly Channel<bool> _hints = Channel.CreateBounded<bool>(
         new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
-    private readonly ReloadTrigger _trigger = new();
+    private readonly ReloadTrigger _trigger = new(start.FellBack ? null : start.Revision!.Files.Select(file => Path.GetFileName(file)));
     private readonly long _began = time.GetTimestamp();
 
     /// <summary>Faults that were reported at start and are not to be reported a second time.</summary>

@@ -19,7 +19,8 @@ internal enum ReloadStep
 /// Decides from what the files hold when they are worth reading and when their faults are worth reporting. Knows no clock
 /// and no disk: it is told the time that has passed since the process began.
 /// </summary>
-internal sealed class ReloadTrigger
+/// <param name="started">Names of the files that the process began with: one that goes before the first look is waited for too.</param>
+internal sealed class ReloadTrigger(IEnumerable<string>? started = null)
 {
     /// <summary>How long a file of a folder must stay away to count as removed.</summary>
     public static readonly TimeSpan RemovedAfter = TimeSpan.FromSeconds(5);
@@ -28,6 +29,7 @@ internal sealed class ReloadTrigger
     public static readonly TimeSpan QuietFor = TimeSpan.FromMilliseconds(500);
 
     private readonly Dictionary<string, TimeSpan> _missingSince = new(StringComparer.Ordinal);
+    private string[] _expected = [.. started ?? []];
     private SourceSnapshot? _accepted;
     private string? _refused;
     private string? _pending;
@@ -53,7 +55,7 @@ internal sealed class ReloadTrigger
 
     /// <summary>Names of files that the active revision came from and that <paramref name="seen"/> has no more.</summary>
     public IEnumerable<string> Gone(SourceSnapshot seen) =>
-        (_accepted?.Files ?? []).Select(file => file.Name).Except(seen.Files.Select(file => file.Name));
+        _expected.Except(seen.Files.Select(file => file.Name));
 
     /// <summary>Whether the content last observed has stood long enough for its faults to be meant.</summary>
     public bool IsQuiet(TimeSpan now) => now - _pendingSince >= QuietFor;
@@ -62,6 +64,7 @@ internal sealed class ReloadTrigger
     public void Accepted(SourceSnapshot snapshot)
     {
         _accepted = snapshot;
+        _expected = [.. snapshot.Files.Select(file => file.Name)];
         _refused = null;
         _missingSince.Clear();
     }
@@ -71,21 +74,16 @@ internal sealed class ReloadTrigger
 
     private bool IsFileMissing(SourceSnapshot seen, TimeSpan now)
     {
-        if (_accepted is null)
-        {
-            return false;
-        }
-
         var waiting = false;
-        foreach (var file in _accepted.Files)
+        foreach (var name in _expected)
         {
-            if (seen.Files.Any(other => other.Name == file.Name))
+            if (seen.Files.Any(other => other.Name == name))
             {
-                _missingSince.Remove(file.Name);
+                _missingSince.Remove(name);
             }
-            else if (!_missingSince.TryAdd(file.Name, now))
+            else if (!_missingSince.TryAdd(name, now))
             {
-                waiting |= now - _missingSince[file.Name] < RemovedAfter;
+                waiting |= now - _missingSince[name] < RemovedAfter;
             }
             else
             {

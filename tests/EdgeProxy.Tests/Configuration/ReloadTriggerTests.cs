@@ -85,6 +85,14 @@ public sealed class ReloadTriggerTests
     }
 
     [Fact]
+    public void A_file_that_goes_before_the_first_look_is_waited_for_too()
+    {
+        var trigger = new ReloadTrigger(["a.json", "b.json"]);
+        Assert.Equal(ReloadStep.Wait, trigger.Observe(WithoutB, Seconds(0)));
+        Assert.Equal(ReloadStep.Read, trigger.Observe(WithoutB, Seconds(5)));
+    }
+
+    [Fact]
     public void Nothing_left_at_all_is_not_waited_for()
     {
         _trigger.Accepted(Good);
