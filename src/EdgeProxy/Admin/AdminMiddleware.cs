@@ -25,7 +25,8 @@ internal sealed partial class AdminMiddleware(RequestDelegate next, Revisions re
         }
         catch (Exception exception) when (exception is OperationCanceledException or ConnectionResetException or ConnectionAbortedException)
         {
-            // The client is gone, or was cut off because the process ends: nobody is left to answer.
+            // The client is gone, or was cut off because the process ends: nobody is left to answer, and nothing to read to its end.
+            context.Abort();
         }
         catch (Exception exception) when (!context.Response.HasStarted)
         {
