@@ -28,7 +28,7 @@ internal static class Pipeline
         app.UseMiddleware<InFlightMiddleware>();     // as soon as the route is known: what hangs below shows up as under way
         app.UseMiddleware<UploadMiddleware>();       // a body too large is refused before it costs a token or an upstream
         app.UseMiddleware<ClientMiddleware>();       // before limits: the client is what most buckets are kept for
-        app.UseRateLimiter();                        // before balancing: a refused request costs no upstream
+        app.UseWhen(IsLimited, limited => limited.UseRateLimiter()); // before balancing: a refused request costs no upstream
         app.UseRequestTimeouts();                    // YARP refuses routes with a timeout unless this stands before the endpoints
         app.UseMiddleware<DeadlineMiddleware>();     // below those: a gRPC client's own deadline, when it is earlier
         app.UseMiddleware<WebSocketMiddleware>();    // around the forward: ends a WebSocket in its own words when the upstream cannot
@@ -43,4 +43,7 @@ internal static class Pipeline
             proxy.UsePassiveHealthChecks();          // around the forward that follows: judges its outcome
         }).WithRouteSettings(app.Services.GetRequiredService<Revisions>());
     }
+
+    /// <summary>The platform's limiter costs every request that passes it some turns, whether there are limits or not.</summary>
+    private static bool IsLimited(HttpContext context) => context.Edge().Route is { RateLimits.IsEmpty: false };
 }

@@ -12,65 +12,52 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
 {
     public async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, HttpContext client, CancellationToken cancellation)
     {
+        var edge = client.Edge();
         var hasBody = client.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody ?? true;
         var upload = hasBody ? Upload.Begin(client, cancellation) : null;
-        try
+        var canRepeat = upload is null && Idempotence.Of(request.Method);
+        var pool = pools.Pooled;
+        while (true)
         {
-            var canRepeat = upload is null && Idempotence.Of(request.Method);
-            return await AttemptAsync(pools.Pooled, request, client, upload, canRepeat, cancellation);
-        }
-        catch (HttpRequestException exception) when (upload is null && Idempotence.Of(request.Method) && IsStale(exception))
-        {
-            metrics.Retried(cluster, AttemptMetrics.StaleConnection);
-            return await AttemptAsync(pools.Fresh, request, client, upload, canRepeat: false, cancellation);
-        }
-    }
-
-    private async Task<HttpResponseMessage> AttemptAsync(
-        HttpMessageInvoker pool,
-        HttpRequestMessage request,
-        HttpContext client,
-        Upload? upload,
-        bool canRepeat,
-        CancellationToken cancellation)
-    {
-        var edge = client.Edge();
-        var limit = AttemptLimit.Begin(edge.Route!.Timeouts, time, client, upload, cancellation);
-        var started = time.GetTimestamp();
-        var outcome = AttemptOutcome.Failed;
-        try
-        {
-            var answer = await pool.SendAsync(request, limit?.Token ?? cancellation);
-            ResponseFields.RefuseAmbiguous(answer);
-            ResponseFields.RefuseUnasked(answer, request);
-            UpgradeAnswer.RefuseOther(answer, request, client);
-            outcome = AttemptOutcome.Of(answer.StatusCode);
-            edge.Attempt = breakers.Report(edge.Attempt, VerdictOf(answer, edge.IsClientsDeadline));
-            ResponseFields.Clean(answer, edge.Revision.Edge.Name);
-            return answer;
-        }
-        catch (OperationCanceledException exception) when (limit is { HasRunOut: true } && !cancellation.IsCancellationRequested)
-        {
-            outcome = AttemptOutcome.Timeout;
-            edge.Attempt = breakers.Report(edge.Attempt, Verdicts.OfFailure(outcome));
-            throw new ResponseTimeoutException(exception);
-        }
-        catch (Exception exception)
-        {
-            outcome = AttemptOutcome.Of(exception, ClientIsGone(client), cancellation.IsCancellationRequested);
-            if (!(canRepeat && exception is HttpRequestException failure && IsStale(failure)))
+            var limit = AttemptLimit.Begin(edge.Route!.Timeouts, time, client, upload, cancellation);
+            var started = time.GetTimestamp();
+            var outcome = AttemptOutcome.Failed;
+            try
             {
-                edge.Attempt = breakers.Report(edge.Attempt, VerdictOf(outcome, upload, edge.IsClientsDeadline));
+                var answer = await pool.SendAsync(request, limit?.Token ?? cancellation);
+                ResponseFields.RefuseAmbiguous(answer);
+                ResponseFields.RefuseUnasked(answer, request);
+                UpgradeAnswer.RefuseOther(answer, request, client);
+                outcome = AttemptOutcome.Of(answer.StatusCode);
+                edge.Attempt = breakers.Report(edge.Attempt, VerdictOf(answer, edge.IsClientsDeadline));
+                ResponseFields.Clean(answer, edge.Revision.Edge.Name);
+                return answer;
             }
-
-            throw;
-        }
-        finally
-        {
-            limit?.Stop();
-            edge.AnsweredAt = time.GetTimestamp();
-            edge.UpstreamTicks += edge.AnsweredAt - started;
-            metrics.Attempted(cluster, outcome, time.GetElapsedTime(started, edge.AnsweredAt));
+            catch (HttpRequestException exception) when (canRepeat && IsStale(exception))
+            {
+                outcome = AttemptOutcome.Of(exception, ClientIsGone(client), cancellation.IsCancellationRequested);
+                metrics.Retried(cluster, AttemptMetrics.StaleConnection);
+                (pool, canRepeat) = (pools.Fresh, false);
+            }
+            catch (OperationCanceledException exception) when (limit is { HasRunOut: true } && !cancellation.IsCancellationRequested)
+            {
+                outcome = AttemptOutcome.Timeout;
+                edge.Attempt = breakers.Report(edge.Attempt, Verdicts.OfFailure(outcome));
+                throw new ResponseTimeoutException(exception);
+            }
+            catch (Exception exception)
+            {
+                outcome = AttemptOutcome.Of(exception, ClientIsGone(client), cancellation.IsCancellationRequested);
+                edge.Attempt = breakers.Report(edge.Attempt, VerdictOf(outcome, upload, edge.IsClientsDeadline));
+                throw;
+            }
+            finally
+            {
+                limit?.Stop();
+                edge.AnsweredAt = time.GetTimestamp();
+                edge.UpstreamTicks += edge.AnsweredAt - started;
+                metrics.Attempted(cluster, outcome, time.GetElapsedTime(started, edge.AnsweredAt));
+            }
         }
     }
 
