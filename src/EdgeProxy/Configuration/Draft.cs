@@ -94,6 +94,7 @@ internal sealed record RouteDraft(Entry Entry, RouteConfig Config)
             Cost = Entry.Section.Number("Cost") * Rate.Token,
             CostHeader = Entry.Section.Text("CostHeader"),
             RequireClient = Entry.Section.Switch("RequireClient"),
+            NormalizesUpstreamErrors = RouteSection.NormalizesUpstreamErrors(Entry.Section),
             Owner = Entry.Section.Text("Owner"),
         };
 }

@@ -8,6 +8,8 @@ internal static class RouteSection
 {
     public const int PoliciesMax = 8;
 
+    public const string NonConforming = "NonConforming";
+
     /// <summary>Timers of the platform end a little above this.</summary>
     public static readonly DurationShape Timeout = new(TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(24));
 
@@ -64,6 +66,8 @@ internal static class RouteSection
         new Key("Timeout", Timeout, "For the whole request. Absent: no such bound."),
         new Key("Timeouts", TimeoutSection.OfRoute, "How long destinations are waited for; instead of the cluster's, all of them."),
         new Key("Retry", RetrySection.Shape, "Send a request again, elsewhere, when an attempt has failed. Absent: never."),
+        new Key("NormalizeUpstreamErrors", new TextShape { Values = [NonConforming] },
+            "`NonConforming`: answers of 400 and more whose body is no problem+json, 64 KiB at most, get the edge's. Absent: none."),
         new Key("TimeoutPolicy", CodeOnly("Disable"), "`Disable`: no timeout. Not together with Timeout."),
         new Key("MaxRequestBodySize", new NumberShape(-1, 1L << 53),
             "Request body in bytes, instead of Edge.Requests.BodyBytes, and of gRPC too. -1: no limit."),
@@ -72,6 +76,8 @@ internal static class RouteSection
         new Key("Transforms", new ListShape(TransformSection.Shape),
             "Changes to request and response, in order; see YARP's transforms."),
         new Key("Metadata", Metadata, "Texts for extensions."));
+
+    public static bool NormalizesUpstreamErrors(Section route) => route.Text("NormalizeUpstreamErrors") is NonConforming;
 
     public static RouteConfig Bind(Entry entry)
     {

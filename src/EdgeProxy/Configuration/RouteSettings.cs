@@ -34,6 +34,9 @@ internal sealed record RouteSettings
     /// <summary>When a request is sent again; null: never.</summary>
     public RetrySettings? Retry { get; init; }
 
+    /// <summary>Failing answers of upstreams that are not problem+json get the one error format. Default false.</summary>
+    public bool NormalizesUpstreamErrors { get; init; }
+
     /// <summary>Team to ask about this route; shown by the admin API.</summary>
     public string? Owner { get; init; }
 }

@@ -46,6 +46,9 @@ internal sealed record EdgeFailure(EdgeError Error)
     /// <summary>Status of the answer; the error's own unless that is the upstream's.</summary>
     public int Status { get; init; } = Error.Status;
 
+    /// <summary>The status is the upstream's own, and so are the fields about it; the body alone is the edge's.</summary>
+    public bool IsUpstreams => Error.Status == 0;
+
     /// <summary>Whole seconds until the request may be sent again; null when unknown or never.</summary>
     public int? RetryAfterSeconds { get; init; }
 

@@ -9,8 +9,8 @@ internal static class ErrorWriter
     public static Task WriteAsync(HttpContext context, EdgeFailure failure)
     {
         var edge = context.Edge();
-        edge.AnsweredByEdge = true;
-        StartAfresh(context, edge.RequestId, failure.Error);
+        edge.AnsweredByEdge = !failure.IsUpstreams;
+        StartAfresh(context, edge, failure);
         WriteFields(context.Response, failure, edge.Revision.Edge.Name);
 
         var request = context.Request;
@@ -41,9 +41,11 @@ internal static class ErrorWriter
     }
 
     /// <summary>Takes everything off the response but the fields that are about the request rather than about its answer.</summary>
-    private static void StartAfresh(HttpContext context, string requestId, EdgeError error)
+    private static void StartAfresh(HttpContext context, EdgeContext edge, EdgeFailure failure)
     {
+        var error = failure.Error;
         var headers = context.Response.Headers;
+        var upstreams = failure.IsUpstreams ? UpstreamFields.Of(headers, edge) : null;
         var connection = headers.Connection;
         var limit = headers["RateLimit"];
         var policy = headers["RateLimit-Policy"];
@@ -51,7 +53,8 @@ internal static class ErrorWriter
         var authenticate = error.Status == StatusCodes.Status401Unauthorized ? headers.WWWAuthenticate : default;
 
         context.Response.Clear();
-        headers["X-Request-Id"] = requestId;
+        upstreams?.ForEach(headers.Add);
+        headers["X-Request-Id"] = edge.RequestId;
         Restore(headers, "Connection", connection);
         Restore(headers, "RateLimit", limit);
         Restore(headers, "RateLimit-Policy", policy);
@@ -74,7 +77,14 @@ internal static class ErrorWriter
     private static void WriteFields(HttpResponse response, EdgeFailure failure, string name)
     {
         response.Headers.CacheControl = "no-store";
-        response.Headers["Proxy-Status"] = ProxyStatus(failure.Error, name);
+        if (failure.IsUpstreams)
+        {
+            var before = response.Headers[UpstreamFields.ProxyStatus];
+            response.Headers[UpstreamFields.ProxyStatus] = UpstreamFields.Status(before, failure, name);
+            return; // Retry-After is the upstream's
+        }
+
+        response.Headers[UpstreamFields.ProxyStatus] = ProxyStatus(failure.Error, name);
         if (failure.RetryAfterSeconds is { } seconds)
         {
             response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);

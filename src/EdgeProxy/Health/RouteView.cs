@@ -18,6 +18,7 @@ internal sealed record RouteView(
     TimeSpan? Timeout,
     TimeoutView? Timeouts,
     RetrySettings? Retry,
+    string? NormalizeUpstreamErrors,
     long? MaxRequestBodySize,
     IReadOnlyList<IReadOnlyDictionary<string, string>> Transforms)
 {
@@ -34,6 +35,7 @@ internal sealed record RouteView(
         route.Timeout,
         settings is null ? null : TimeoutView.Of(settings.Timeouts),
         settings?.Retry,
+        settings is { NormalizesUpstreamErrors: true } ? RouteSection.NonConforming : null,
         route.MaxRequestBodySize,
         route.Transforms ?? []);
 }

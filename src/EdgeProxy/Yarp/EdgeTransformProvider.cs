@@ -1,10 +1,11 @@
+using EdgeProxy.Configuration;
 using Yarp.ReverseProxy.Transforms;
 using Yarp.ReverseProxy.Transforms.Builder;
 
 namespace EdgeProxy.Yarp;
 
 /// <summary>Puts the edge's own transforms around those of each route.</summary>
-internal sealed class EdgeTransformProvider : ITransformProvider
+internal sealed class EdgeTransformProvider(Revisions revisions, TimeProvider time) : ITransformProvider
 {
     public void ValidateRoute(TransformRouteValidationContext context)
     {
@@ -24,5 +25,10 @@ internal sealed class EdgeTransformProvider : ITransformProvider
         var pathChanges = context.RequestTransforms.Any(t => t is PathStringTransform or PathRouteValuesTransform);
         var queryChanges = context.RequestTransforms.Any(t => t is QueryParameterTransform or QueryParameterRemoveTransform);
         context.RequestTransforms.Add(new TargetTransform(pathChanges, queryChanges));
+
+        if (revisions.Offered.Routes.GetValueOrDefault(context.Route.RouteId)?.NormalizesUpstreamErrors is true)
+        {
+            context.ResponseTransforms.Add(new NormalisingTransform(time));
+        }
     }
 }

@@ -1,0 +1,39 @@
+using System.Collections.Frozen;
+using Microsoft.Extensions.Primitives;
+
+namespace EdgeProxy.Errors;
+
+/// <summary>Fields of a failing answer that stay when its body is replaced: what they say is not about the body.</summary>
+internal static class UpstreamFields
+{
+    public const string ProxyStatus = "Proxy-Status";
+
+    private static readonly FrozenSet<string> Names = FrozenSet.Create(StringComparer.OrdinalIgnoreCase,
+        "Retry-After", "WWW-Authenticate", "Proxy-Authenticate", "Allow", "Location", "Set-Cookie", ProxyStatus);
+
+    /// <summary>What browsers let pages read, and what limits say.</summary>
+    private static readonly string[] Prefixes = ["Access-Control-", "RateLimit", "X-RateLimit-"];
+
+    public static List<KeyValuePair<string, StringValues>> Of(IHeaderDictionary fields, EdgeContext edge)
+    {
+        var kept = new List<KeyValuePair<string, StringValues>>();
+        foreach (var field in fields)
+        {
+            if (Names.Contains(field.Key) || field.Key.Equals(edge.Route?.CostHeader, StringComparison.OrdinalIgnoreCase)
+                || Array.Exists(Prefixes, prefix => field.Key.StartsWith(prefix, StringComparison.OrdinalIgnoreCase)))
+            {
+                kept.Add(field);
+            }
+        }
+
+        return kept;
+    }
+
+    /// <summary>`Proxy-Status` of those before, and what this edge did: it took another's status and gave it a body.</summary>
+    public static StringValues Status(StringValues before, EdgeFailure failure, string edgeName)
+    {
+        var ours = $"{edgeName}; received-status={failure.Status}; details=\"{failure.Error.Code}\"";
+        return StringValues.Concat(
+            before.Where(line => line?.StartsWith(edgeName + ";", StringComparison.Ordinal) is false).ToArray(), ours);
+    }
+}
