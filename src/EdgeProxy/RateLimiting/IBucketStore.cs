@@ -12,6 +12,13 @@ internal interface IBucketStore
     /// <summary>Decides, asking another process if need be.</summary>
     ValueTask TakeAsync(RateLimitVerdict verdict);
 
+    /// <summary>
+    /// Charges what an admitted request cost beyond what was taken, or below zero gives it back; nobody waits for it. A level falls to
+    /// minus the capacity at most.
+    /// </summary>
+    /// <returns>False: it is lost.</returns>
+    bool Settle(ref BucketTake take, long difference);
+
     /// <summary>What is in a bucket now. Spends and writes nothing. Null when the store does not answer within a second.</summary>
     ValueTask<BucketView?> LookAsync(BucketName name, LimitSet limits);
 

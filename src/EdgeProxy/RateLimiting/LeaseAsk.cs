@@ -20,11 +20,12 @@ namespace EdgeProxy.RateLimiting;
 /// tokens that were never there.
 /// </param>
 /// <param name="Debt">
-/// Admitted without asking since the store did not answer, and not from a lease. Taken from every limit; no level falls below 0 by it.
+/// Spent without asking, and not from a lease. Taken from every limit; no level falls below minus its capacity by it. Below 0: given back,
+/// and like <paramref name="Returned"/> out of the node's hands from this question on.
 /// </param>
 /// <param name="Deficit">
 /// After an outage, for each limit, what this node's own bucket lacks to its share, but not more than was spent from it. Taken like
-/// <paramref name="Debt"/>, and spent in only one of both.
+/// <paramref name="Debt"/>.
 /// </param>
 /// <param name="Known">
 /// <paramref name="Unspent"/> is from a lease that has not run out. When the store has lost it, this tells it so: what is unspent

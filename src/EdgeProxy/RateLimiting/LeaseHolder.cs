@@ -6,6 +6,9 @@ namespace EdgeProxy.RateLimiting;
 /// </summary>
 internal sealed class LeaseHolder(LeaseTable table, int slot, BucketName name, LimitSet limits)
 {
+    /// <summary>What no bucket can hold is not charged either.</summary>
+    private const long MostCharge = Rate.LargestCapacity * Rate.Token;
+
     public LeaseTable Table { get; } = table;
 
     public int Slot { get; } = slot;
@@ -39,6 +42,17 @@ internal sealed class LeaseHolder(LeaseTable table, int slot, BucketName name, L
     /// <summary>How much of <see cref="Debt"/> the question tells.</summary>
     public long DebtTold { get; set; }
 
+    /// <summary>
+    /// What answers said their requests cost beyond what was taken, and the lease did not have; below zero, what goes back. Microtokens.
+    /// </summary>
+    public long Charge { get; private set; }
+
+    /// <summary>How much of <see cref="Charge"/> the question tells and is told again should it get lost.</summary>
+    public long ChargeTold { get; private set; }
+
+    /// <summary>The bucket has been given back full since the question was sent: what the answer says is left is true no more.</summary>
+    public bool IsOutdated { get; set; }
+
     /// <summary>Nodes that hold tokens of this bucket, as last told; this one included.</summary>
     public int Nodes { get; set; } = 1;
 
@@ -52,5 +66,32 @@ internal sealed class LeaseHolder(LeaseTable table, int slot, BucketName name, L
     public bool IsLate(long now) => IsAsked && now - SentAt > LeaseTerms.Overdue;
 
     /// <summary>Nothing is lost when it is dropped.</summary>
-    public bool IsDone(long now) => !IsAsked && Waiters.Count == 0 && Debt == 0 && now >= RecordUntil;
+    public bool IsDone(long now) => !IsAsked && Waiters.Count == 0 && Debt == 0 && Charge == 0 && now >= RecordUntil;
+
+    /// <summary>Leaves its table when nothing is lost by that.</summary>
+    public void Leave(long now)
+    {
+        if (IsDone(now))
+        {
+            Table.Holders.Remove(Slot);
+        }
+    }
+
+    public void Add(long charge) => Charge = Math.Clamp(Charge + charge, -MostCharge, MostCharge);
+
+    /// <summary>
+    /// What a question tells of <see cref="Charge"/>. What goes back is told once: told twice, it would be tokens that never were there.
+    /// </summary>
+    public long Tell()
+    {
+        var told = Charge;
+        ChargeTold = Math.Max(0, told);
+        Charge = ChargeTold;
+        return told;
+    }
+
+    public void Told() => Add(-ChargeTold);
+
+    /// <summary>What was told is forgiven with the rest: the bucket has been given back full.</summary>
+    public void Forgive() => (Charge, ChargeTold, Debt, DebtTold) = (0, 0, 0, 0);
 }

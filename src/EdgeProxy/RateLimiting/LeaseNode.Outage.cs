@@ -17,21 +17,51 @@ internal sealed partial class LeaseNode
         }
     }
 
-    /// <summary>What the store said last of a bucket, unless something is owed to it already. False: nothing is known.</summary>
-    public bool Recall(ref BucketTake take, long now)
+    /// <summary>Notes that a request was refused without the store, whose answer to it, should it come yet, nobody needs.</summary>
+    public void Decline(in BucketTake take, LeaseWaiter waiter, long now)
+    {
+        var (high, low) = take.Name.Hash(_hash);
+        var table = TableOf(low);
+        lock (table.Lock)
+        {
+            if (waiter.Decline() is > 0 and var back
+                && table.Holders.Count < LeaseTerms.MostDebtors / _tables.Length && HolderOf(table, high, low, take, now) is { } holder)
+            {
+                holder.Add(-back);
+            }
+        }
+    }
+
+    /// <summary>
+    /// What this node may go on from. The store is out of reach: what it said last and what came in since, unless something is owed to
+    /// it already. It is only late: what it said last, less what is owed; of what came in lately it gives to all, this node included.
+    /// </summary>
+    /// <returns>False: nothing is known, or known better by who goes on already.</returns>
+    public bool Recall(ref BucketTake take, long now, bool isLate, int nodes)
     {
         var (high, low) = take.Name.Hash(_hash);
         var table = TableOf(low);
         lock (table.Lock)
         {
             var index = table.Find(high, low);
-            if (index == LeaseTable.None || table[index].LevelsAt == 0 || table[index].Print != take.Limits!.Print
-                || (table.Holders.TryGetValue(index, out var holder) && holder.Debt > 0))
+            if (index == LeaseTable.None || table[index].LevelsAt == 0 || table[index].Print != take.Limits!.Print)
             {
                 return false;
             }
 
-            take.Levels = table[index].LevelsNow(take.Limits, now);
+            var debt = table.Holders.TryGetValue(index, out var holder) ? holder.Debt : 0;
+            if (!isLate && debt > 0)
+            {
+                return false;
+            }
+
+            ref var slot = ref table[index];
+            take.Levels = slot.LevelsNow(take.Limits, isLate ? Math.Max(slot.LevelsAt, now - LeaseTerms.Unseen) : now);
+            for (var i = 0; i < take.Limits.Rates.Length; i++)
+            {
+                take.Levels[i] -= nodes * debt;
+            }
+
             return true;
         }
     }

@@ -155,7 +155,7 @@ internal sealed partial class LeaseNode
                 return Begin(holder, long.MaxValue, wants: true, now);
             }
 
-            Drop(holder, now);
+            holder.Leave(now);
             return null;
         }
     }
@@ -222,7 +222,7 @@ internal sealed partial class LeaseNode
             {
                 foreach (var holder in table.Holders.Values)
                 {
-                    Drop(holder, now);
+                    holder.Leave(now);
                     if (!holder.IsAsked && !holder.IsDone(now) && _terms.Excess(holder, now, all) is { } keep
                         && canAsk?.Invoke(holder) != false)
                     {
@@ -242,6 +242,7 @@ internal sealed partial class LeaseNode
         holder.IsAsked = true;
         holder.SentAt = now;
         holder.DebtTold = holder.Debt;
+        holder.IsOutdated = false;
         slot.AskFrom = long.MaxValue;
         return holder;
     }
@@ -252,14 +253,15 @@ internal sealed partial class LeaseNode
         holder.Ack = ask.Seq;
         holder.Nodes = Math.Max(1, reply.Nodes);
         holder.Debt = Math.Max(0, holder.Debt - holder.DebtTold);
+        holder.Told();
         slot.Levels = reply.Levels;
-        slot.LevelsAt = holder.SentAt;
+        slot.LevelsAt = holder.IsOutdated ? 0 : holder.SentAt;
         slot.KeptUntil = now + LeaseTerms.UntilFull(ask.Limits, reply.Levels);
         var holds = ask.Unspent + reply.Granted > 0;
         holder.RecordUntil = holds || ask.Want > 0 ? now + _terms.RecordMicros : 0;
         slot.KeptUntil = Math.Max(slot.KeptUntil, holder.RecordUntil);
         Volatile.Write(ref slot.Expires, holds ? holder.SentAt + _terms.SpendableMicros : 0);
-        slot.AskFrom = ask.Want > 0 ? _terms.Pace(ask.Limits, slot.DemandAt(now), reply.Levels, holder.SentAt) : 0;
+        slot.AskFrom = ask.Want > 0 && !holder.IsOutdated ? _terms.Pace(ask.Limits, slot.DemandAt(now), reply.Levels, holder.SentAt) : 0;
     }
 
     /// <summary>The bucket's holder, made if need be; null when the table is full. A lease under other limits is ended.</summary>
@@ -286,14 +288,6 @@ internal sealed partial class LeaseNode
         }
 
         return holder;
-    }
-
-    private static void Drop(LeaseHolder holder, long now)
-    {
-        if (holder.IsDone(now))
-        {
-            holder.Table.Holders.Remove(holder.Slot);
-        }
     }
 
     private LeaseTable TableOf(ulong low) => _tables[(int)(low % (uint)_tables.Length)];

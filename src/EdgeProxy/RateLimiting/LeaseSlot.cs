@@ -88,6 +88,20 @@ internal struct LeaseSlot
         }
     }
 
+    /// <summary>Spends what the lease has, up to <paramref name="most"/>, and returns it.</summary>
+    public static long SpendUpTo(ref LeaseSlot slot, ulong high, ulong low, int print, long most, long now)
+    {
+        while (true)
+        {
+            var word = Volatile.Read(ref slot.Word);
+            var spent = now < Volatile.Read(ref slot.Expires) && slot.IsOf(high, low, print) ? Math.Min(word & TokenMask, most) : 0;
+            if (spent == 0 || Interlocked.CompareExchange(ref slot.Word, word - spent, word) == word)
+            {
+                return spent;
+            }
+        }
+    }
+
     /// <summary>Gives back what was spent. False: the store has been told meanwhile that it was spent.</summary>
     public static bool TryGiveBack(ref LeaseSlot slot, long generation, long cost)
     {

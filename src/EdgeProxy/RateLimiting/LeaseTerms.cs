@@ -9,6 +9,9 @@ internal sealed class LeaseTerms(LeaseOptions options)
     /// <summary>An answer that has not come for so long is late: whoever asks from now on does not wait for it. Microseconds.</summary>
     public const long Overdue = 5000;
 
+    /// <summary>For how long back a node without an answer does not know what others were given, in microseconds.</summary>
+    public const long Unseen = (long)LongestPace;
+
     /// <summary>Tokens a second below which a lease is not worth a record in the store: each request asks.</summary>
     private const double Cold = 8;
 
@@ -64,10 +67,10 @@ internal sealed class LeaseTerms(LeaseOptions options)
         var target = now - slot.CountedAt > Idle ? 0 : (long)(slot.DemandAt(now) * _ahead * Rate.Token);
         if (all || target == 0)
         {
-            return unspent + holder.Returning + holder.Debt > 0 ? 0 : null;
+            return unspent + holder.Returning + holder.Debt > 0 || holder.Charge != 0 ? 0 : null;
         }
 
-        return unspent > 2 * target || holder.Debt > 0 ? target : null;
+        return unspent > 2 * target || holder.Debt > 0 || holder.Charge != 0 ? target : null;
     }
 
     /// <summary>The question of a holder. Ends the generation of its lease: what it tells as unspent stays with the node.</summary>
@@ -83,7 +86,7 @@ internal sealed class LeaseTerms(LeaseOptions options)
         var want = wants && MayHold(holder.Limits, demand) ? Math.Min(Target(holder, demand), LeaseSlot.Most) - unspent : 0;
         return new LeaseAsk(
             holder.Limits, need, first, Math.Max(0, (long)want), (long)(demand * Rate.Token), seq, holder.Ack,
-            unspent, returned, holder.Debt, default, known);
+            unspent, returned, holder.Tell(), default, known);
     }
 
     /// <summary>

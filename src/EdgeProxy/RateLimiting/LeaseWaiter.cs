@@ -8,6 +8,7 @@ internal sealed class LeaseWaiter(long cost, long startedAt) : StoreCall(started
     private readonly TaskCompletionSource<LeaseAnswer> _answer = new();
     private LeaseAnswer _outcome;
     private bool _isOwed;
+    private bool _isDeclined;
     private bool _isPaid;
 
     public long Cost { get; } = cost;
@@ -52,11 +53,18 @@ internal sealed class LeaseWaiter(long cost, long startedAt) : StoreCall(started
         return _isPaid ? 0 : Cost;
     }
 
-    /// <summary>A late answer pays for it. What had been owed for it. Under the stripe's lock.</summary>
-    public long Pay()
+    /// <summary>It was refused without the store. What is to go back: what a late answer has paid. Under the stripe's lock.</summary>
+    public long Decline()
+    {
+        _isDeclined = true;
+        return _isPaid ? Cost : 0;
+    }
+
+    /// <summary>A late answer pays for it. What had been owed for it, or what is to go back. Under the stripe's lock.</summary>
+    public (long Owed, long Back) Pay()
     {
         _isPaid = true;
-        return _isOwed ? Cost : 0;
+        return (_isOwed ? Cost : 0, _isDeclined ? Cost : 0);
     }
 
     void IThreadPoolWorkItem.Execute() => GoOn();

@@ -57,8 +57,10 @@ internal static class LeaseWaiters
             }
             else if (admits)
             {
-                // It had stopped waiting, and went on, or is about to, as a debt: paid now.
-                holder.Debt -= waiter.Pay();
+                // It had stopped waiting, and went on, or is about to, as a debt: paid now. If it was refused, nobody has spent this.
+                var (owed, back) = waiter.Pay();
+                holder.Debt -= owed;
+                holder.Add(-back);
             }
 
             got -= admits ? waiter.Cost : 0;

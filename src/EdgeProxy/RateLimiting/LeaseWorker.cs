@@ -7,8 +7,17 @@ internal sealed class LeaseWorker(LeasedBucketStore leases, TimeProvider time) :
 {
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(100);
 
+    private static readonly TimeSpan LongestWarmUp = TimeSpan.FromSeconds(1);
+
     /// <summary>How long the return of all leases may take at the end; what does not get through runs out.</summary>
     private static readonly TimeSpan LongestReturn = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>The first request is not to be the first that asks the store.</summary>
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await Task.WhenAny(leases.WarmUpAsync(), Task.Delay(LongestWarmUp, time, cancellationToken));
+        await base.StartAsync(cancellationToken);
+    }
 
     public override async Task StopAsync(CancellationToken cancellationToken)
     {

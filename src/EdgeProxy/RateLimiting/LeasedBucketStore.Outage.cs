@@ -42,7 +42,8 @@ internal sealed partial class LeasedBucketStore
     {
         foreach (ref var take in verdict.Takes)
         {
-            if (take is { Outcome: TakeOutcome.NotAsked, IsCutOff: true } && IsOwed(take) && node.Recall(ref take, now))
+            if (take is { Outcome: TakeOutcome.NotAsked, IsCutOff: true } && IsOwed(take)
+                && node.Recall(ref take, now, isLate: CanAsk(take.Name), link.Nodes))
             {
                 local.Learn(take, link.Nodes);
             }
@@ -57,18 +58,24 @@ internal sealed partial class LeasedBucketStore
         verdict.Decide();
         foreach (ref var take in verdict.Takes)
         {
-            if (take.Outcome != TakeOutcome.Admitted)
+            if (take.Outcome == TakeOutcome.Admitted && (verdict.Admitted || take.IsShadow))
             {
+                if (take.Source == DecisionSource.Local && IsOwed(take))
+                {
+                    node.Owe(take, verdict.Cost, now);
+                }
+
                 continue;
             }
 
-            if (!verdict.Admitted && !take.IsShadow)
+            if (take.Outcome == TakeOutcome.Admitted)
             {
                 GiveBack(ref take, verdict.Cost);
             }
-            else if (take.Source == DecisionSource.Local && IsOwed(take))
+
+            if (take.Waiter is { } waiter)
             {
-                node.Owe(take, verdict.Cost, now);
+                node.Decline(take, waiter, now);
             }
         }
     }
@@ -84,6 +91,17 @@ internal sealed partial class LeasedBucketStore
             local.Charge(ref take, -cost, link.Nodes);
             take.Outcome = TakeOutcome.GivenBack;
         }
+    }
+
+    /// <summary>What a request decided without the store really cost: this node's share, and what is owed for it.</summary>
+    private bool SettleShare(ref BucketTake take, long difference)
+    {
+        if (take.HasLevels)
+        {
+            local.Charge(ref take, difference, link.Nodes);
+        }
+
+        return !IsOwed(take) || node.OweMore(take, difference, Now());
     }
 
     private static bool IsOwed(in BucketTake take) =>

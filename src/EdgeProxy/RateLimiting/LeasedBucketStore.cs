@@ -55,7 +55,61 @@ internal sealed partial class LeasedBucketStore(
 
     public ValueTask<BucketView?> LookAsync(BucketName name, LimitSet limits) => strict.LookAsync(name, limits);
 
-    public ValueTask<BucketView?> FillAsync(BucketName name, LimitSet limits) => strict.FillAsync(name, limits);
+    /// <summary>What this node holds goes back first, and what it knew is forgotten: here the bucket is full at once.</summary>
+    public async ValueTask<BucketView?> FillAsync(BucketName name, LimitSet limits)
+    {
+        if (node.Release(name, Now()) is { } holder && await AskAsync(holder) is { } next)
+        {
+            Run(next);
+        }
+
+        var view = await strict.FillAsync(name, limits);
+        node.Forget(name);
+        return view;
+    }
+
+    public bool Settle(ref BucketTake take, long difference)
+    {
+        if (take.Source == DecisionSource.Local)
+        {
+            return SettleShare(ref take, difference);
+        }
+
+        if (take.Policy.Decide == DecisionMode.Strict)
+        {
+            return strict.Settle(ref take, difference);
+        }
+
+        take.Levels = take.Limits!.Less(take.Levels, difference);
+        var isKept = node.Settle(take, difference, Now(), !_isStopping && CanAsk(take.Name), out var toAsk);
+        if (toAsk is not null)
+        {
+            Run(toAsk);
+        }
+
+        return isKept;
+    }
+
+    /// <summary>
+    /// Asks until an answer comes in time, or it is not worth asking: what runs for the first time is late, and what is late is decided
+    /// without the store. It asks for more than there is, so that nothing is written.
+    /// </summary>
+    public async Task WarmUpAsync()
+    {
+        var policy = new RateLimitPolicy { Name = "", Limits = [new Limit("", Capacity: 1, Refill: 1, TimeSpan.FromSeconds(1))] };
+        var name = new BucketName(policy, BucketName.Everybody, "");
+        for (var source = DecisionSource.Local; source == DecisionSource.Local && link.IsUp;)
+        {
+            var verdict = new RateLimitVerdict(1, cost: 2 * Rate.Token);
+            verdict.Takes[0] = new BucketTake { Policy = policy, Limits = policy.Set, Name = name };
+            if (!TryTake(verdict))
+            {
+                await TakeAsync(verdict);
+            }
+
+            source = verdict.Takes[0].Source;
+        }
+    }
 
     /// <summary>Gives back leases that nobody spends from, and tells debts. Called now and then.</summary>
     public void Sweep()
@@ -167,6 +221,7 @@ internal sealed partial class LeasedBucketStore(
         }
 
         (take.Source, take.Levels, take.HasLevels) = (waiter.Source, waiter.Levels, true);
+        take.Generation = -1; // of a lease that nothing can be given back to
         take.Outcome = answer == LeaseAnswer.Admitted ? TakeOutcome.Admitted : TakeOutcome.Refused;
     }
 
@@ -210,18 +265,25 @@ internal sealed partial class LeasedBucketStore(
     {
         for (LeaseHolder? next = holder; next is not null;)
         {
-            var ask = next.Ask;
-            if (ask.Debt > 0)
-            {
-                ask = ask with { Debt = 0, Deficit = local.Deficit(next.Name, ask.Limits, link.Nodes, ask.Debt) };
-            }
-
-            var reply = await store.AskAsync(next.Name, ask);
-            var now = Now();
-            var decided = node.End(next, reply, now);
-            next = node.Follow(next, now);
-            decided?.ForEach(_goOn);
+            next = await AskAsync(next);
         }
+    }
+
+    /// <summary>Asks once. Returns the holder if somebody waits there again.</summary>
+    private async Task<LeaseHolder?> AskAsync(LeaseHolder holder)
+    {
+        var ask = holder.Ask;
+        if (holder.DebtTold > 0)
+        {
+            ask = ask with { Deficit = local.Deficit(holder.Name, ask.Limits, link.Nodes, holder.DebtTold) };
+        }
+
+        var reply = await store.AskAsync(holder.Name, ask);
+        var now = Now();
+        var decided = node.End(holder, reply, now);
+        var next = node.Follow(holder, now);
+        decided?.ForEach(_goOn);
+        return next;
     }
 
     private long Now() => MemoryBucketStore.Micros(time);

@@ -79,6 +79,17 @@ internal sealed class LimitSet
         return levels;
     }
 
+    /// <summary>Levels after something was charged, or below zero given back; they fall to minus the capacity at most.</summary>
+    public Levels Less(Levels levels, long charged)
+    {
+        for (var i = 0; i < Rates.Length; i++)
+        {
+            levels[i] = Math.Clamp(levels[i] - charged, -Rates[i].Capacity, Rates[i].Capacity);
+        }
+
+        return levels;
+    }
+
     public static ushort TagAt(ulong tags, int index) => (ushort)(tags >> (16 * index));
 
     private static ulong TagsOf(ImmutableArray<Limit> limits)

@@ -42,6 +42,12 @@ internal sealed partial class MemoryBucketStore : IBucketStore
         return ValueTask.CompletedTask;
     }
 
+    public bool Settle(ref BucketTake take, long difference)
+    {
+        Charge(ref take, difference, nodes: 1);
+        return true;
+    }
+
     public ValueTask<BucketView?> LookAsync(BucketName name, LimitSet limits)
     {
         var (high, low) = name.Hash(_hash);

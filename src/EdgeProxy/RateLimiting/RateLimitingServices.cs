@@ -20,10 +20,7 @@ internal static class RateLimitingServices
             services.AddSingleton<IBucketStore>(provider => provider.GetRequiredService<MemoryBucketStore>());
         }
 
-        services.AddSingleton(provider => new CostSettlement(
-            provider.GetRequiredService<MemoryBucketStore>(),
-            provider.GetRequiredService<RateLimitMetrics>(),
-            provider.GetService<RedisStore>()));
+        services.AddSingleton<CostSettlement>();
         services.AddSingleton<TopClients>();
         services.AddSingleton<EdgeRateLimiter>();
         services.AddRateLimiter(_ => { });
@@ -48,7 +45,7 @@ internal static class RateLimitingServices
             new LeaseNode(LeaseOptions.Default),
             provider.GetRequiredService<ILeaseStore>(),
             provider.GetRequiredService<RedisStore>(),
-            new RedisBucketStore(provider.GetRequiredService<RedisStore>(), provider.GetRequiredService<MemoryBucketStore>()),
+            ActivatorUtilities.CreateInstance<RedisBucketStore>(provider),
             provider.GetRequiredService<MemoryBucketStore>(),
             provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<IBucketStore>(provider => provider.GetRequiredService<LeasedBucketStore>());

@@ -7,8 +7,13 @@ namespace EdgeProxy.RateLimiting;
 /// Buckets in Redis, shared by all nodes: one round trip decides all limits of a request, by Redis's clock. When it does not
 /// answer in time, each policy does what its OnStoreOutage says; while the breaker is open, without asking.
 /// </summary>
-internal sealed class RedisBucketStore(RedisStore store, MemoryBucketStore local) : IBucketStore
+internal sealed class RedisBucketStore(RedisStore store, MemoryBucketStore local, RateLimitMetrics metrics) : IBucketStore
 {
+    /// <summary>Most settlements under way; beyond it one is lost.</summary>
+    private const int MostUnderWay = 4096;
+
+    private int _underWay;
+
     public bool TryTake(RateLimitVerdict verdict)
     {
         if (store.IsUp && verdict.HasLimits)
@@ -41,6 +46,50 @@ internal sealed class RedisBucketStore(RedisStore store, MemoryBucketStore local
     {
         await local.FillAsync(name, limits);
         return await LookAsync(name, limits, fill: true);
+    }
+
+    public bool Settle(ref BucketTake take, long difference)
+    {
+        if (take.Source == DecisionSource.Local)
+        {
+            if (take.HasLevels)
+            {
+                local.Charge(ref take, difference, store.Nodes);
+            }
+
+            return true;
+        }
+
+        take.Levels = take.Limits!.Less(take.Levels, difference);
+        var key = BucketScripts.KeyOf(take.Name);
+        if (!store.ServerOf(key).IsUp || Volatile.Read(ref _underWay) >= MostUnderWay)
+        {
+            return false;
+        }
+
+        Interlocked.Increment(ref _underWay);
+        _ = ChargeAsync(key, take.Limits, difference);
+        return true;
+    }
+
+    private async Task ChargeAsync(RedisKey key, LimitSet limits, long difference)
+    {
+        try
+        {
+            var arguments = new List<RedisValue>(2 + (limits.Rates.Length * 4)) { BucketScripts.Spent, difference };
+            BucketScripts.Add(arguments, limits);
+            var reply = await store.AskPatientlyAsync(
+                static (database, call) => BucketScripts.Take.AskAsync(database, [call.Key], call.Arguments),
+                (Key: key, Arguments: arguments.ToArray()));
+            if (!reply.IsAnswered)
+            {
+                metrics.Settled(Settlement.Lost);
+            }
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _underWay);
+        }
     }
 
     private async ValueTask<BucketView?> LookAsync(BucketName name, LimitSet limits, bool fill)

@@ -52,8 +52,9 @@ local free = math.huge
 for i, l in ipairs(limits) do
   local owed = debt + tonumber(ARGV[at + i - 1])
   local level = b.levels[i] + back
-  b.levels[i] = math.min(level, math.max(-l.capacity, level - owed))
-  changed = changed or owed > 0
+  local room = owed < 0 and math.max(level, l.capacity - b.held - unspent) or level
+  b.levels[i] = math.min(room, math.max(-l.capacity, level - owed))
+  changed = changed or owed ~= 0
   free = math.min(free, b.levels[i])
 end
 

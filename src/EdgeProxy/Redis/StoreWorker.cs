@@ -7,7 +7,8 @@ namespace EdgeProxy.Redis;
 /// Connects to Redis in the background, so that the edge starts without it; tells the other nodes that this one lives; and,
 /// while the store does not answer, asks it again until it does. No request takes part in any of that.
 /// </summary>
-internal sealed partial class StoreWorker(RedisStore store, ConfigurationOptions options, ILogger<StoreWorker> logger) : BackgroundService
+internal sealed partial class StoreWorker(
+    RedisStore store, ConfigurationOptions options, TimeProvider time, ILogger<StoreWorker> logger) : BackgroundService
 {
     /// <summary>While all is well.</summary>
     private static readonly TimeSpan Beat = TimeSpan.FromSeconds(1);
@@ -16,12 +17,26 @@ internal sealed partial class StoreWorker(RedisStore store, ConfigurationOptions
     private static readonly TimeSpan FirstProbe = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan LastProbe = TimeSpan.FromSeconds(1);
 
+    /// <summary>A start waits no longer for the store; where there is no connection, no longer than one takes.</summary>
+    private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(2);
+
     private static readonly RedisScript Heartbeat = RedisScript.Load("Redis", "heartbeat");
 
     private readonly RedisValue[] _node = [Guid.NewGuid().ToString("N")];
+    private readonly TaskCompletionSource _looked = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly SemaphoreSlim _nudge = new(0, 1);
     private ConnectionMultiplexer? _connection;
     private Task _search = Task.CompletedTask;
+
+    /// <summary>
+    /// Waits a moment for a store that is there: a node that serves before it has heard of it would hold each client to the whole limit
+    /// once more, not knowing of any other node.
+    /// </summary>
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await base.StartAsync(cancellationToken);
+        await Task.WhenAny(_looked.Task, Task.Delay(LongestLook, time, cancellationToken));
+    }
 
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
@@ -49,6 +64,11 @@ internal sealed partial class StoreWorker(RedisStore store, ConfigurationOptions
         {
             _connection ??= await ConnectAsync();
             var isUp = await store.ProbeAsync(BeatAsync, Nudge);
+            if (isUp || _connection is not { IsConnected: true })
+            {
+                _looked.TrySetResult();
+            }
+
             if (isUp != wasUp)
             {
                 LogChange(isUp);

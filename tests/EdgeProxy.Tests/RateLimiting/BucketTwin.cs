@@ -112,8 +112,9 @@ internal sealed class BucketTwin : IBucketScripts
         {
             double owed = ask.Debt + ask.Deficit[i];
             var level = b.Levels[i] + back;
-            b.Levels[i] = Math.Min(level, Math.Max(-rates[i].Capacity, level - owed));
-            changed |= owed > 0;
+            var room = owed < 0 ? Math.Max(level, rates[i].Capacity - b.Held - unspent) : level;
+            b.Levels[i] = Math.Min(room, Math.Max(-rates[i].Capacity, level - owed));
+            changed |= owed != 0;
         }
 
         var free = b.Levels.Min();
