@@ -46,8 +46,8 @@ internal sealed class EdgeContext(Revision revision, string requestId, long star
     /// </summary>
     public long UpstreamTicks { get; set; }
 
-    /// <summary>Timestamp of the last answer's head; 0 when there was none. What follows is the copying of the body.</summary>
-    public long AnsweredAt { get; set; }
+    /// <summary>Timestamp of the end of the last wait for an answer's head, whether one came or not; 0 when there was none.</summary>
+    public long HeadAt { get; set; }
 
     /// <summary>The attempt that is under way, from the choice of its destination to the end of its answer.</summary>
     public AttemptPass Attempt { get; set; }
@@ -55,7 +55,7 @@ internal sealed class EdgeContext(Revision revision, string requestId, long star
     /// <summary>The route's time for the request has run out, and that is what ended the forward.</summary>
     public bool DeadlinePassed { get; set; }
 
-    /// <summary>The upload was given up when the answer came; the client still sends.</summary>
+    /// <summary>The answer was complete before the client's body was: it may still send.</summary>
     public bool UploadEndedEarly { get; set; }
 
     /// <summary>Time for the whole request from <see cref="StartedAt"/>: the route's, or the client's if shorter; null: none.</summary>

@@ -1,5 +1,5 @@
-using System.Collections.Immutable;
 using System.Net;
+using EdgeProxy.Clients;
 using EdgeProxy.Configuration;
 using EdgeProxy.Yarp;
 
@@ -15,7 +15,7 @@ internal sealed class EdgeContextMiddleware(RequestDelegate next, Revisions revi
     {
         var revision = revisions.Current;
         var headers = context.Request.Headers;
-        var isTrusted = IsTrusted(Peer(context.Connection), revision.Edge.TrustedProxies);
+        var isTrusted = Peer(context.Connection) is { } peer && ClientAddress.IsTrusted(peer, revision.Edge.TrustedProxies);
         var received = isTrusted && headers.TryGetValue(RequestIds.Header, out var ids) && ids.Count == 1 ? ids[0] : null;
         var requestId = RequestIds.IsValid(received) ? received! : RequestIds.New();
 
@@ -39,18 +39,5 @@ internal sealed class EdgeContextMiddleware(RequestDelegate next, Revisions revi
         }
 
         return address;
-    }
-
-    private static bool IsTrusted(IPAddress? peer, ImmutableArray<IPNetwork> networks)
-    {
-        foreach (var network in networks)
-        {
-            if (peer is not null && network.Contains(peer))
-            {
-                return true;
-            }
-        }
-
-        return false;
     }
 }

@@ -57,7 +57,7 @@ internal static class ClientAddress
         return $"{new IPAddress(bytes)}/{ipv6Prefix}";
     }
 
-    private static bool IsTrusted(IPAddress address, ImmutableArray<IPNetwork> trusted)
+    public static bool IsTrusted(IPAddress address, ImmutableArray<IPNetwork> trusted)
     {
         foreach (var network in trusted)
         {

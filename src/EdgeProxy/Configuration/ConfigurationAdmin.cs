@@ -13,11 +13,19 @@ internal static class ConfigurationAdmin
         var check = new ConfigurationCheck(edge.GetRequiredService<RevisionRehearsal>(), edge.GetRequiredService<TimeProvider>());
         v1.MapGet("/config", () => ToAnswer(revisions.Current, status))
             .WithSummary("The active revision, and the faults of the last change if it was refused.");
+        v1.MapGet("/routes", () => RoutesOf(revisions.Current))
+            .WithSummary("Routes in effect, with their defaults filled in.");
         v1.MapPost("/config/check", (Delegate)((HttpContext context) => CheckAsync(context, check)))
             .Accepts<string>("application/json", "*/*") // whatever the client calls it
             .Produces<CheckAnswer>()
             .WithSummary("Checks the configuration document in the body. Nothing is applied; certificate files are not looked at.");
     }
+
+    private static List<RouteView> RoutesOf(Revision active) =>
+    [
+        .. active.ProxyRoutes.OrderBy(route => route.RouteId, StringComparer.Ordinal)
+            .Select(route => RouteView.Of(route, active.Routes[route.RouteId])),
+    ];
 
     private static ConfigurationAnswer ToAnswer(Revision active, ReloadStatus status)
     {

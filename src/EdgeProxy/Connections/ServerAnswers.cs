@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.IO.Pipelines;
 using EdgeProxy.Configuration;
 using EdgeProxy.Errors;
+using EdgeProxy.Metrics;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
@@ -50,7 +51,7 @@ internal sealed partial class ServerAnswers(
         }
 
         var error = ServerErrors.ToEdgeError(exception);
-        metrics.Count(error, ErrorMetrics.NoRoute);
+        metrics.Count(error, EdgeMeter.NoRoute);
         var requestId = features.Get<IHttpRequestIdentifierFeature>()?.TraceIdentifier ?? "";
         output.Replace(ServerErrors.Answer(error, revisions.Current.Edge, requestId, features.Get<IHttpRequestFeature>()));
         LogSampled(error, requestId);
@@ -69,7 +70,7 @@ internal sealed partial class ServerAnswers(
     {
         if (ServerErrors.OfHttp2(code) is { } error)
         {
-            metrics.Count(error, ErrorMetrics.NoRoute);
+            metrics.Count(error, EdgeMeter.NoRoute);
             LogSampled(error, connection.ConnectionId);
         }
     }

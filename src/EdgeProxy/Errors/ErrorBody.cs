@@ -78,8 +78,7 @@ internal static class ErrorBody
     private static bool IsRetryable(Retryable retryable, string method) => retryable switch
     {
         Retryable.Yes or Retryable.After => true,
-        Retryable.IfIdempotent => HttpMethods.IsGet(method) || HttpMethods.IsHead(method) || HttpMethods.IsPut(method)
-            || HttpMethods.IsDelete(method) || HttpMethods.IsOptions(method) || HttpMethods.IsTrace(method),
+        Retryable.IfIdempotent => Idempotence.Of(method),
         _ => false,
     };
 }

@@ -6,9 +6,6 @@ namespace EdgeProxy.Errors;
 /// <summary>Counts failures by what they were. Both labels are closed sets: the catalogue, and the configured routes.</summary>
 internal sealed class ErrorMetrics(IMeterFactory meters)
 {
-    /// <summary>Route label of a failure that came before any route was known.</summary>
-    public const string NoRoute = "(none)";
-
     private readonly Counter<long> _errors = meters.CreateEdgeMeter().CreateCounter<long>(
         "edgeproxy_errors_total", description: "Failures by code of the error catalogue.");
 

@@ -1,3 +1,4 @@
+using EdgeProxy.Metrics;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace EdgeProxy.Errors;
@@ -37,7 +38,7 @@ internal sealed partial class ErrorMiddleware(
 
         if (edge.Failure is { } failure)
         {
-            metrics.Count(failure.Error, edge.Route?.RouteId ?? ErrorMetrics.NoRoute);
+            metrics.Count(failure.Error, edge.Route?.RouteId ?? EdgeMeter.NoRoute);
             failures.Note(context, failure.Error, escaped);
             await EndAsync(context, failure, escaped is not null);
         }

@@ -1,3 +1,4 @@
+using EdgeProxy.Metrics;
 using Yarp.ReverseProxy.Model;
 
 namespace EdgeProxy.Errors;
@@ -31,7 +32,7 @@ internal sealed partial class FailureLog(TimeProvider time, ILogger<FailureLog> 
         var destination = context.Features.Get<IReverseProxyFeature>()?.ProxiedDestination?.DestinationId;
         var cause = CauseOf(exception ?? context.GetForwarderErrorFeature()?.Exception);
         LogFailed(
-            logger, edge.RequestId, edge.TraceId, error.Code, edge.Route?.RouteId ?? ErrorMetrics.NoRoute,
+            logger, edge.RequestId, edge.TraceId, error.Code, edge.Route?.RouteId ?? EdgeMeter.NoRoute,
             edge.Route?.ClusterId ?? "-", destination ?? "-", cause);
     }
 

@@ -6,7 +6,10 @@ using Yarp.ReverseProxy.Model;
 
 namespace EdgeProxy.Health;
 
-/// <summary>A cluster as the admin API shows it: what is in effect, whether it was written or is a default.</summary>
+/// <summary>
+/// A cluster as the admin API shows it: what is in effect, whether it was written or is a default. Keys of a section that is there
+/// have their defaults already; the ones here are for sections that are not.
+/// </summary>
 internal sealed record ClusterView(
     string Id,
     string LoadBalancingPolicy,
@@ -33,10 +36,10 @@ internal sealed record ClusterView(
         var available = cluster.DestinationsState.AvailableDestinations;
         return new ClusterView(
             cluster.ClusterId,
-            config.LoadBalancingPolicy ?? "PowerOfTwoChoices",
+            config.LoadBalancingPolicy!,
             runtime.Settings.HashHeader,
             SessionAffinityView.Of(config.SessionAffinity),
-            HealthCheckView.Of(config.HealthCheck),
+            HealthCheckView.Of(config.HealthCheck!),
             HttpRequestView.Of(config),
             HttpClientView.Of(config.HttpClient),
             TimeoutView.Of(runtime.Settings.Timeouts),
@@ -51,12 +54,6 @@ internal sealed record ClusterView(
             [.. cluster.Destinations.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => DestinationView.Of(
                 pair.Value, available.Contains(pair.Value), reasons.Of(pair.Value)))]);
     }
-}
-
-internal sealed record TimeoutView(TimeSpan Connect, TimeSpan? PerTry, TimeSpan? ResponseHeaders, TimeSpan Idle)
-{
-    public static TimeoutView Of(TimeoutSettings timeouts) =>
-        new(timeouts.Connect, timeouts.PerTry, timeouts.ResponseHeaders, timeouts.Idle);
 }
 
 /// <param name="State">healthy, unhealthy, unknown, draining, ejected or down.</param>
@@ -116,16 +113,14 @@ internal sealed record BreakerView(string State, int Opens, string? Reason)
 internal sealed record SessionAffinityView(bool Enabled, string? Policy, string? FailurePolicy, string? AffinityKeyName)
 {
     public static SessionAffinityView Of(SessionAffinityConfig? config) => config is { Enabled: true }
-        ? new(true, config.Policy ?? "HashCookie", config.FailurePolicy ?? "Redistribute", config.AffinityKeyName)
+        ? new(true, config.Policy, config.FailurePolicy, config.AffinityKeyName)
         : new(false, null, null, null);
 }
 
 internal sealed record HealthCheckView(ActiveCheckView Active, PassiveCheckView Passive, string AvailableDestinationsPolicy)
 {
-    public static HealthCheckView Of(HealthCheckConfig? config) => new(
-        ActiveCheckView.Of(config?.Active),
-        PassiveCheckView.Of(config?.Passive),
-        config?.AvailableDestinationsPolicy ?? "HealthyOrPanic");
+    public static HealthCheckView Of(HealthCheckConfig config) => new(
+        ActiveCheckView.Of(config.Active), PassiveCheckView.Of(config.Passive), config.AvailableDestinationsPolicy!);
 }
 
 internal sealed record ActiveCheckView(bool Enabled, string? Policy, TimeSpan? Interval, TimeSpan? Timeout, string? Path, string? Query)
@@ -133,9 +128,9 @@ internal sealed record ActiveCheckView(bool Enabled, string? Policy, TimeSpan? I
     public static ActiveCheckView Of(ActiveHealthCheckConfig? config) => config is { Enabled: true }
         ? new(
             true,
-            config.Policy ?? "ConsecutiveFailures",
-            config.Interval ?? TimeSpan.FromSeconds(15),
-            config.Timeout ?? TimeSpan.FromSeconds(10),
+            config.Policy,
+            config.Interval,
+            config.Timeout,
             config.Path ?? "/",
             config.Query)
         : new(false, null, null, null, null, null);
@@ -144,7 +139,7 @@ internal sealed record ActiveCheckView(bool Enabled, string? Policy, TimeSpan? I
 internal sealed record PassiveCheckView(bool Enabled, string? Policy, TimeSpan? ReactivationPeriod)
 {
     public static PassiveCheckView Of(PassiveHealthCheckConfig? config) => config is { Enabled: true }
-        ? new(true, config.Policy ?? "TransportFailureRate", config.ReactivationPeriod ?? TimeSpan.FromSeconds(60))
+        ? new(true, config.Policy, config.ReactivationPeriod ?? TimeSpan.FromSeconds(60))
         : new(false, null, null);
 }
 

@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using EdgeProxy.Configuration;
+using EdgeProxy.Metrics;
 
 namespace EdgeProxy.RateLimiting;
 
@@ -15,9 +16,9 @@ internal sealed class RateLimitMetrics
 
     public RateLimitMetrics(IMeterFactory meters, Revisions revisions)
     {
-        _decisions = meters.Create("EdgeProxy").CreateCounter<long>(
+        _decisions = meters.CreateEdgeMeter().CreateCounter<long>(
             "edgeproxy_ratelimit_decisions_total", description: "Decisions by policy, what was decided, and where.");
-        _settlements = meters.Create("EdgeProxy").CreateCounter<long>(
+        _settlements = meters.CreateEdgeMeter().CreateCounter<long>(
             "edgeproxy_ratelimit_settlements_total", description: "Answers on routes with a CostHeader, by what came of their cost.");
         foreach (var outcome in Enum.GetValues<Settlement>())
         {

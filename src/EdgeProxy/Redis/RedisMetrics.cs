@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using EdgeProxy.Metrics;
 
 namespace EdgeProxy.Redis;
 
@@ -12,7 +13,7 @@ internal sealed class RedisMetrics
 
     public RedisMetrics(IMeterFactory meters, StoreServers? servers)
     {
-        var meter = meters.Create("EdgeProxy");
+        var meter = meters.CreateEdgeMeter();
         _duration = meter.CreateHistogram(
             "edgeproxy_ratelimit_store_duration_seconds",
             unit: null,

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using EdgeProxy.Metrics;
 
 namespace EdgeProxy.Resilience;
 
@@ -23,7 +24,7 @@ internal sealed class AttemptMetrics
 
     public AttemptMetrics(IMeterFactory meters)
     {
-        var meter = meters.Create("EdgeProxy");
+        var meter = meters.CreateEdgeMeter();
         _attempts = meter.CreateCounter<long>("edgeproxy_attempts_total", description: "Attempts at destinations by outcome.");
         _retries = meter.CreateCounter<long>("edgeproxy_retries_total", description: "Attempts beyond a request's first, by reason.");
         _skipped = meter.CreateCounter<long>(

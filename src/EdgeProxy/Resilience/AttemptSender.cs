@@ -15,7 +15,7 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
         var edge = client.Edge();
         var hasBody = client.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody ?? true;
         var upload = hasBody ? Upload.Begin(client, cancellation) : null;
-        var canRepeat = upload is null && Idempotence.Of(request.Method);
+        var canRepeat = upload is null && Idempotence.Of(request.Method.Method);
         var pool = pools.Pooled;
         while (true)
         {
@@ -54,9 +54,9 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
             finally
             {
                 limit?.Stop();
-                edge.AnsweredAt = time.GetTimestamp();
-                edge.UpstreamTicks += edge.AnsweredAt - started;
-                metrics.Attempted(cluster, outcome, time.GetElapsedTime(started, edge.AnsweredAt));
+                edge.HeadAt = time.GetTimestamp();
+                edge.UpstreamTicks += edge.HeadAt - started;
+                metrics.Attempted(cluster, outcome, time.GetElapsedTime(started, edge.HeadAt));
             }
         }
     }
@@ -77,12 +77,4 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
         client.RequestAborted.IsCancellationRequested && !client.IsPastDeadline();
 
     private static bool IsStale(HttpRequestException exception) => AttemptOutcome.FindClosed(exception) is { Reused: true };
-}
-
-/// <summary>Methods by which a request may be made twice with the effect of once (RFC 9110 9.2.2). TRACE is refused at the door.</summary>
-internal static class Idempotence
-{
-    public static bool Of(HttpMethod method) =>
-        method == HttpMethod.Get || method == HttpMethod.Head || method == HttpMethod.Options
-        || method == HttpMethod.Put || method == HttpMethod.Delete;
 }

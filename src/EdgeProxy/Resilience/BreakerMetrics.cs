@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using EdgeProxy.Metrics;
 using Microsoft.Extensions.Hosting;
 using Yarp.ReverseProxy;
 
@@ -7,12 +8,12 @@ namespace EdgeProxy.Resilience;
 /// <summary>States of breakers, read when asked, and how often they changed.</summary>
 internal sealed class BreakerMetrics(IMeterFactory meters, IServiceProvider services) : IHostedService
 {
-    private readonly Counter<long> _transitions = meters.Create("EdgeProxy")
+    private readonly Counter<long> _transitions = meters.CreateEdgeMeter()
         .CreateCounter<long>("edgeproxy_breaker_transitions_total", description: "Changes of a breaker's state.");
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        meters.Create("EdgeProxy").CreateObservableGauge(
+        meters.CreateEdgeMeter().CreateObservableGauge(
             "edgeproxy_breaker_state", Read, description: "0 closed, 1 open, 2 half-open, 3 recovering.");
         return Task.CompletedTask;
     }

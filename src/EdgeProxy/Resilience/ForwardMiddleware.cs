@@ -27,9 +27,9 @@ internal sealed class ForwardMiddleware(RequestDelegate next, Breakers breakers,
             End(context, edge);
         }
 
-        if (edge.AnsweredAt != 0)
+        if (edge.HeadAt != 0)
         {
-            edge.UpstreamTicks += time.GetTimestamp() - edge.AnsweredAt;
+            edge.UpstreamTicks += time.GetTimestamp() - edge.HeadAt;
         }
 
         if (stream is not null && context.Request.Body is Upload { EndedEarly: true } && !context.RequestAborted.IsCancellationRequested)

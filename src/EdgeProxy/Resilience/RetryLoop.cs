@@ -67,7 +67,7 @@ internal sealed class RetryLoop(string cluster, AttemptSender sender, Attempts a
         var decision = RetryDecision.Of(retry, new RetryQuestion
         {
             Class = end.Class,
-            IsIdempotent = retry.Idempotent || Idempotence.Of(request.Method),
+            IsIdempotent = retry.Idempotent || Idempotence.Of(request.Method.Method),
             CanSendBody = client.Request.Body is not Upload || body is not null || (end.IsUnsent && IsUntouched(client)),
             Made = tried.Count,
             HasOther = Attempts.HasOther(client, tried),

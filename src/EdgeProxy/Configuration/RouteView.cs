@@ -1,7 +1,6 @@
-using EdgeProxy.Configuration;
 using Yarp.ReverseProxy.Configuration;
 
-namespace EdgeProxy.Health;
+namespace EdgeProxy.Configuration;
 
 /// <summary>A route as the admin API shows it.</summary>
 /// <param name="Order">Lower is asked first; 0 unless written.</param>
@@ -16,26 +15,32 @@ internal sealed record RouteView(
     IReadOnlyList<string> RateLimits,
     bool RequireClient,
     TimeSpan? Timeout,
-    TimeoutView? Timeouts,
+    TimeoutView Timeouts,
     RetrySettings? Retry,
     string? NormalizeUpstreamErrors,
     long? MaxRequestBodySize,
     IReadOnlyList<IReadOnlyDictionary<string, string>> Transforms)
 {
-    public static RouteView Of(RouteConfig route, RouteSettings? settings) => new(
+    public static RouteView Of(RouteConfig route, RouteSettings settings) => new(
         route.RouteId,
         route.ClusterId,
-        settings?.Owner,
+        settings.Owner,
         route.Order ?? 0,
         route.Match.Path,
         route.Match.Hosts ?? [],
         route.Match.Methods ?? [],
-        [.. settings?.RateLimits.Select(policy => policy.Name) ?? []],
-        settings?.RequireClient ?? false,
+        [.. settings.RateLimits.Select(policy => policy.Name)],
+        settings.RequireClient,
         route.Timeout,
-        settings is null ? null : TimeoutView.Of(settings.Timeouts),
-        settings?.Retry,
-        settings is { NormalizesUpstreamErrors: true } ? RouteSection.NonConforming : null,
+        TimeoutView.Of(settings.Timeouts),
+        settings.Retry,
+        settings.NormalizesUpstreamErrors ? RouteSection.NonConforming : null,
         route.MaxRequestBodySize,
         route.Transforms ?? []);
+}
+
+internal sealed record TimeoutView(TimeSpan Connect, TimeSpan? PerTry, TimeSpan? ResponseHeaders, TimeSpan Idle)
+{
+    public static TimeoutView Of(TimeoutSettings timeouts) =>
+        new(timeouts.Connect, timeouts.PerTry, timeouts.ResponseHeaders, timeouts.Idle);
 }
