@@ -32,6 +32,11 @@ internal static class AdminListener
         app.UseMiddleware<AdminMiddleware>(); // first: whatever fails below is answered in the one error format
         app.UseRouting();
         app.Use(Guard(options.Admin));        // after routing: what is open to all is told by the endpoint
+        app.Use((context, next) =>            // after routing, which has filled in the names as the server decodes them
+        {
+            SentNames.Restore(context);
+            return next(context);
+        });
         app.MapProbes(edge.GetRequiredService<Readiness>());
         app.MapMetrics(edge).WithMetadata(OpenToAll.Instance);
         app.MapOpenApi();                     // /openapi/v1.json

@@ -47,7 +47,7 @@ internal sealed partial class AdminMiddleware(RequestDelegate next, Revisions re
         StatusCodes.Status405MethodNotAllowed => new(EdgeErrors.MethodNotAllowed),
         StatusCodes.Status413PayloadTooLarge => new(EdgeErrors.BodyTooLarge),
         StatusCodes.Status415UnsupportedMediaType => new(EdgeErrors.UnsupportedMediaType),
-        >= 400 and < 500 => new(EdgeErrors.MalformedRequest),
+        >= 400 and < 500 => new(EdgeErrors.InvalidBody), // what is wrong with the request as such never gets here
         >= 500 => new(EdgeErrors.InternalError),
         _ => null,
     };

@@ -57,6 +57,10 @@ internal static partial class EdgeErrors
         "unsupported_media_type", 415, "Media type not supported", "http_request_error", Retryable.No, 3, Client,
         "The body is of a media type that this route does not take.");
 
+    public static readonly EdgeError InvalidBody = new(
+        "invalid_body", 400, "Body not understood", "http_request_error", Retryable.No, 3, Client,
+        "The body is not what this path of the admin listener takes. The OpenAPI document of the listener says what that is.");
+
     public static readonly EdgeError UriTooLong = new(
         "uri_too_long", 414, "Request target too long", "http_request_error", Retryable.No, 8, Client,
         "The path and query are longer than this edge takes.");

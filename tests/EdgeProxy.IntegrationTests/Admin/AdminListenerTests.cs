@@ -63,7 +63,7 @@ public sealed class AdminListenerTests
         await AssertProblemAsync(
             await client.PostAsync("/v1/json", new StringContent("{", null, "application/json")),
             HttpStatusCode.BadRequest,
-            "malformed_request");
+            "invalid_body");
         await AssertProblemAsync(
             await client.PostAsync("/v1/json", new StringContent("{}")),
             HttpStatusCode.UnsupportedMediaType,

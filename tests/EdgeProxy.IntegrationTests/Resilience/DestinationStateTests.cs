@@ -64,6 +64,38 @@ public sealed class DestinationStateTests
     }
 
     [Theory]
+    [InlineData("""{ "state": 1 }""")]
+    [InlineData("""{ "state": "Sideways" }""")]
+    [InlineData("null")]
+    [InlineData("{")]
+    [InlineData("")]
+    public async Task A_body_that_is_no_order_is_answered_as_such(string body)
+    {
+        await using var edge = await Edge.StartAsync(Edge.OneRoute("http://127.0.0.1:1/"));
+        using var answer = await edge.Admin.PutAsync(
+            "/v1/clusters/up/destinations/a/state", new StringContent(body, null, "application/json"));
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        Assert.Equal("invalid_body", (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("code").GetString());
+    }
+
+    [Fact]
+    public async Task An_id_with_a_slash_or_an_escape_in_it_is_found_under_its_own_name()
+    {
+        await using var edge = await Edge.StartAsync("""
+            "ReverseProxy": {
+              "Routes": { "all": { "ClusterId": "a/b", "Match": { "Path": "/{**rest}" } } },
+              "Clusters": { "a/b": { "Destinations": { "x%2Fy": { "Address": "http://127.0.0.1:1/" } } } }
+            }
+            """);
+        Assert.Equal("a/b", (await edge.Admin.GetFromJsonAsync<JsonElement>("/v1/clusters/a%2Fb")).GetProperty("id").GetString());
+        Assert.Equal(HttpStatusCode.NotFound, (await edge.Admin.GetAsync("/v1/clusters/a%252Fb")).StatusCode);
+
+        var ordered = await edge.Admin.PutAsJsonAsync("/v1/clusters/a%2fb/destinations/x%252Fy/state?why=test", new { state = "Down" });
+        Assert.Equal(HttpStatusCode.OK, ordered.StatusCode);
+        Assert.Equal("x%2Fy", (await ordered.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("destination").GetString());
+    }
+
+    [Theory]
     [InlineData("\"State\": \"Down\"")]
     [InlineData("\"State\": \"Draining\"")]
     [InlineData("\"Weight\": 0")]
