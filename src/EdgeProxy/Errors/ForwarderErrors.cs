@@ -1,5 +1,3 @@
-using System.Net.Sockets;
-using System.Security.Authentication;
 using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy.Forwarder;
 using Yarp.ReverseProxy.Model;
@@ -52,8 +50,12 @@ internal static class ForwarderErrors
 
             ForwarderError.ResponseBodyClient => EdgeErrors.ClientDisconnected,
             ForwarderError.ResponseBodyDestination when report.Exception is OperationCanceledException => EdgeErrors.UpstreamIdleTimeout,
-            ForwarderError.ResponseBodyDestination when IsNoBody(report.Exception) => EdgeErrors.UpstreamProtocolError,
-            ForwarderError.ResponseBodyDestination => EdgeErrors.UpstreamResponseTruncated,
+            ForwarderError.ResponseBodyDestination => UpstreamFaults.OfBody(report.Exception) switch
+            {
+                UpstreamFault.HeadTooLarge => EdgeErrors.UpstreamHeaderTooLarge,
+                UpstreamFault.Protocol => EdgeErrors.UpstreamProtocolError,
+                _ => EdgeErrors.UpstreamResponseTruncated,
+            },
             ForwarderError.ResponseHeaders => IsUpgrade(context)
                 ? EdgeErrors.UpstreamUpgradeFailed
                 : EdgeErrors.UpstreamProtocolError,
@@ -67,73 +69,20 @@ internal static class ForwarderErrors
     }
 
     /// <summary>Why no answer came.</summary>
-    private static EdgeError OfRequest(Exception? exception) => exception is not HttpRequestException request
-        ? OfTransport(exception)
-        : request.HttpRequestError switch
-        {
-            HttpRequestError.NameResolutionError => EdgeErrors.DnsError,
-            HttpRequestError.ConnectionError => OfTransport(request),
-            HttpRequestError.SecureConnectionError => OfTls(request.InnerException),
-            HttpRequestError.HttpProtocolError => OfProtocol(request.InnerException),
-            HttpRequestError.ExtendedConnectNotSupported => EdgeErrors.UpstreamUpgradeFailed,
-            HttpRequestError.InvalidResponse or HttpRequestError.VersionNegotiationError => EdgeErrors.UpstreamProtocolError,
-            HttpRequestError.ConfigurationLimitExceeded => EdgeErrors.UpstreamHeaderTooLarge,
-            HttpRequestError.ResponseEnded => EdgeErrors.UpstreamConnectionReset,
-            _ => OfTransport(request),
-        };
-
-    private static EdgeError OfTransport(Exception? exception)
+    private static EdgeError OfRequest(Exception? exception) => UpstreamFaults.Of(exception) switch
     {
-        for (; exception is not null; exception = exception.InnerException)
-        {
-            if (exception is SocketException socket)
-            {
-                return socket.SocketErrorCode switch
-                {
-                    SocketError.ConnectionRefused => EdgeErrors.UpstreamConnectionRefused,
-                    SocketError.TimedOut => EdgeErrors.UpstreamConnectTimeout,
-                    SocketError.HostUnreachable or SocketError.HostDown or SocketError.NetworkUnreachable or SocketError.NetworkDown
-                        or SocketError.AddressNotAvailable or SocketError.AddressFamilyNotSupported or SocketError.AccessDenied
-                        => EdgeErrors.UpstreamUnroutable,
-                    SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain or SocketError.NoRecovery => EdgeErrors.DnsError,
-                    _ => EdgeErrors.UpstreamConnectionReset,
-                };
-            }
-        }
-
-        return EdgeErrors.UpstreamConnectionReset;
-    }
-
-    private static EdgeError OfTls(Exception? exception)
-    {
-        // A certificate that was looked at and refused has no cause below it; neither has an answer that is no TLS at all.
-        if (exception is AuthenticationException { InnerException: null }
-            && exception.Message.StartsWith("The remote certificate", StringComparison.Ordinal))
-        {
-            return EdgeErrors.UpstreamTlsCertificate;
-        }
-
-        for (; exception is not null; exception = exception.InnerException)
-        {
-            // What the peer's alert said is known only to OpenSSL, which names it in its reason.
-            if (exception.Message.Contains("alert", StringComparison.OrdinalIgnoreCase))
-            {
-                return EdgeErrors.UpstreamTlsAlert;
-            }
-        }
-
-        return EdgeErrors.UpstreamTlsHandshake;
-    }
-
-    /// <summary>HTTP/2: a stream or connection that the upstream ended, or frames that cannot be right.</summary>
-    private static EdgeError OfProtocol(Exception? exception)
-    {
-        const long ProtocolError = 1, FlowControlError = 3, FrameSizeError = 6, CompressionError = 9;
-        return exception is HttpProtocolException protocol
-            && protocol.ErrorCode is not (ProtocolError or FlowControlError or FrameSizeError or CompressionError)
-                ? EdgeErrors.UpstreamConnectionReset
-                : EdgeErrors.UpstreamProtocolError;
-    }
+        UpstreamFault.Dns => EdgeErrors.DnsError,
+        UpstreamFault.Refused or UpstreamFault.NotConnected => EdgeErrors.UpstreamConnectionRefused,
+        UpstreamFault.ConnectTimeout => EdgeErrors.UpstreamConnectTimeout,
+        UpstreamFault.Unroutable => EdgeErrors.UpstreamUnroutable,
+        UpstreamFault.TlsHandshake => EdgeErrors.UpstreamTlsHandshake,
+        UpstreamFault.TlsCertificate => EdgeErrors.UpstreamTlsCertificate,
+        UpstreamFault.TlsAlert => EdgeErrors.UpstreamTlsAlert,
+        UpstreamFault.Protocol or UpstreamFault.NoVersion => EdgeErrors.UpstreamProtocolError,
+        UpstreamFault.HeadTooLarge => EdgeErrors.UpstreamHeaderTooLarge,
+        UpstreamFault.NoUpgrade => EdgeErrors.UpstreamUpgradeFailed,
+        _ => EdgeErrors.UpstreamConnectionReset,
+    };
 
     private static EdgeError OfUpload(HttpContext context, AggregateException exceptions)
     {
@@ -155,12 +104,6 @@ internal static class ForwarderErrors
             ? EdgeErrors.RequestTimeout
             : EdgeErrors.ClientDisconnected;
     }
-
-    /// <summary>Chunks or trailers that cannot be read, rather than an end that came too early.</summary>
-    private static bool IsNoBody(Exception? exception) => exception?.GetBaseException() is HttpIOException
-    {
-        HttpRequestError: HttpRequestError.InvalidResponse or HttpRequestError.ConfigurationLimitExceeded,
-    };
 
     private static bool IsUpgrade(HttpContext context) =>
         context.Request.Headers.Upgrade.Count > 0

@@ -40,8 +40,8 @@ internal readonly record struct AttemptEnd(RetryClass Class, string Reason, bool
         var outcome = AttemptOutcome.Of(exception, clientIsGone: false, isGivenUp: false);
         return outcome switch
         {
-            AttemptOutcome.Dns or AttemptOutcome.Refused or AttemptOutcome.ConnectFailed or AttemptOutcome.Tls =>
-                new(RetryClass.NotProcessed, outcome, IsUnsent: true),
+            AttemptOutcome.Dns or AttemptOutcome.Refused or AttemptOutcome.ConnectTimeout or AttemptOutcome.ConnectFailed
+                or AttemptOutcome.Tls => new(RetryClass.NotProcessed, outcome, IsUnsent: true),
             AttemptOutcome.Closed or AttemptOutcome.Protocol => new(RetryClass.Unknown, outcome),
             _ => default,
         };

@@ -1,5 +1,5 @@
 using System.Net;
-using System.Net.Sockets;
+using EdgeProxy.Errors;
 
 namespace EdgeProxy.Resilience;
 
@@ -54,32 +54,18 @@ internal static class AttemptOutcome
     {
         _ when clientIsGone => Canceled,
         OperationCanceledException => isGivenUp ? Timeout : ConnectTimeout,
-        _ when FindClosed(exception) is not null => Closed,
-        HttpRequestException request => Of(request),
-        _ => Failed,
+        _ => Of(UpstreamFaults.Of(exception)),
     };
 
-    /// <summary>The early end of the connection that lies at the root of a failure; null when it has another root.</summary>
-    public static UpstreamClosedException? FindClosed(Exception? exception)
+    private static string Of(UpstreamFault fault) => fault switch
     {
-        while (exception is not null and not UpstreamClosedException)
-        {
-            exception = exception.InnerException;
-        }
-
-        return (UpstreamClosedException?)exception;
-    }
-
-    private static string Of(HttpRequestException exception) => exception.HttpRequestError switch
-    {
-        HttpRequestError.NameResolutionError => Dns,
-        HttpRequestError.ConnectionError => exception.InnerException is SocketException { SocketErrorCode: SocketError.ConnectionRefused }
-            ? Refused
-            : ConnectFailed,
-        HttpRequestError.SecureConnectionError => Tls,
-        HttpRequestError.ResponseEnded => Closed,
-        HttpRequestError.InvalidResponse or HttpRequestError.HttpProtocolError or HttpRequestError.ConfigurationLimitExceeded => Protocol,
-        HttpRequestError.ExtendedConnectNotSupported => Failed, // any client can ask for a WebSocket, anywhere
-        _ => exception.InnerException is IOException { InnerException: SocketException } ? Closed : Failed,
+        UpstreamFault.Dns => Dns,
+        UpstreamFault.Refused => Refused,
+        UpstreamFault.ConnectTimeout => ConnectTimeout,
+        UpstreamFault.Unroutable or UpstreamFault.NotConnected => ConnectFailed,
+        UpstreamFault.TlsHandshake or UpstreamFault.TlsCertificate or UpstreamFault.TlsAlert => Tls,
+        UpstreamFault.Closed => Closed,
+        UpstreamFault.Protocol or UpstreamFault.HeadTooLarge => Protocol,
+        _ => Failed, // any client can ask for a WebSocket, anywhere
     };
 }

@@ -76,5 +76,5 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
     private static bool ClientIsGone(HttpContext client) =>
         client.RequestAborted.IsCancellationRequested && !client.IsPastDeadline();
 
-    private static bool IsStale(HttpRequestException exception) => AttemptOutcome.FindClosed(exception) is { Reused: true };
+    private static bool IsStale(HttpRequestException exception) => UpstreamClosedException.In(exception) is { Reused: true };
 }

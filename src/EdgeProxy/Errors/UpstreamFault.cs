@@ -1,0 +1,126 @@
+using System.Net.Sockets;
+using System.Security.Authentication;
+
+namespace EdgeProxy.Errors;
+
+/// <summary>What kept an answer of a destination from coming: for the client's answer, for metrics and for retries alike.</summary>
+internal enum UpstreamFault
+{
+    /// <summary>Nothing that is known here: mostly a request that was not sendable.</summary>
+    Unknown,
+
+    Dns,
+    Refused,
+    ConnectTimeout,
+    Unroutable,
+
+    /// <summary>No connection, for another reason than those above.</summary>
+    NotConnected,
+
+    TlsHandshake,
+    TlsCertificate,
+    TlsAlert,
+
+    /// <summary>The connection or stream ended before the answer's head was complete.</summary>
+    Closed,
+
+    Protocol,
+    HeadTooLarge,
+
+    /// <summary>It does not change to the protocol that was asked for.</summary>
+    NoUpgrade,
+
+    /// <summary>It does not speak the version of HTTP that it is to be asked in.</summary>
+    NoVersion,
+}
+
+/// <summary>Reads the exceptions of the platform's client, once for all who want to know.</summary>
+internal static class UpstreamFaults
+{
+    /// <summary>Why no answer came.</summary>
+    public static UpstreamFault Of(Exception? exception) =>
+        UpstreamClosedException.In(exception) is not null ? UpstreamFault.Closed
+        : exception is not HttpRequestException request ? UpstreamFault.Unknown
+        : request.HttpRequestError switch
+        {
+            HttpRequestError.NameResolutionError => UpstreamFault.Dns,
+            HttpRequestError.ConnectionError => OfConnect(SocketErrorIn(request)),
+            HttpRequestError.SecureConnectionError => OfTls(request.InnerException),
+            HttpRequestError.HttpProtocolError => OfProtocol(request.InnerException),
+            HttpRequestError.InvalidResponse => UpstreamFault.Protocol,
+            HttpRequestError.ConfigurationLimitExceeded => UpstreamFault.HeadTooLarge,
+            HttpRequestError.ExtendedConnectNotSupported => UpstreamFault.NoUpgrade,
+            HttpRequestError.VersionNegotiationError => UpstreamFault.NoVersion,
+            HttpRequestError.ResponseEnded => UpstreamFault.Closed,
+            _ => SocketErrorIn(request) is null ? UpstreamFault.Unknown : UpstreamFault.Closed,
+        };
+
+    /// <summary>Why an answer's body did not come to its end: it cannot be read, or its end came too early.</summary>
+    public static UpstreamFault OfBody(Exception? exception)
+    {
+        var error = exception?.GetBaseException() switch
+        {
+            HttpIOException io => io.HttpRequestError,
+            HttpRequestException request => request.HttpRequestError,
+            _ => HttpRequestError.Unknown,
+        };
+        return error switch
+        {
+            HttpRequestError.InvalidResponse => UpstreamFault.Protocol,
+            HttpRequestError.ConfigurationLimitExceeded => UpstreamFault.HeadTooLarge,
+            _ => UpstreamFault.Closed,
+        };
+    }
+
+    private static SocketError? SocketErrorIn(Exception? exception)
+    {
+        while (exception is not null and not SocketException)
+        {
+            exception = exception.InnerException;
+        }
+
+        return (exception as SocketException)?.SocketErrorCode;
+    }
+
+    private static UpstreamFault OfConnect(SocketError? error) => error switch
+    {
+        SocketError.ConnectionRefused => UpstreamFault.Refused,
+        SocketError.TimedOut => UpstreamFault.ConnectTimeout,
+        SocketError.HostUnreachable or SocketError.HostDown or SocketError.NetworkUnreachable or SocketError.NetworkDown
+            or SocketError.AddressNotAvailable or SocketError.AddressFamilyNotSupported or SocketError.AccessDenied
+            => UpstreamFault.Unroutable,
+        SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain or SocketError.NoRecovery => UpstreamFault.Dns,
+        _ => UpstreamFault.NotConnected,
+    };
+
+    private static UpstreamFault OfTls(Exception? exception)
+    {
+        // A certificate that was looked at and refused has no cause below it; neither has an answer that is no TLS at all.
+        if (exception is AuthenticationException { InnerException: null }
+            && exception.Message.StartsWith("The remote certificate", StringComparison.Ordinal))
+        {
+            return UpstreamFault.TlsCertificate;
+        }
+
+        for (; exception is not null; exception = exception.InnerException)
+        {
+            // What the peer's alert said is known only to OpenSSL, which names it in its reason.
+            if (exception.Message.Contains("alert", StringComparison.OrdinalIgnoreCase))
+            {
+                return UpstreamFault.TlsAlert;
+            }
+        }
+
+        return UpstreamFault.TlsHandshake;
+    }
+
+    /// <summary>HTTP/2: a stream or connection that the upstream ended, or frames that cannot be right.</summary>
+    private static UpstreamFault OfProtocol(Exception? exception)
+    {
+        const long ProtocolError = 1, FlowControlError = 3, FrameSizeError = 6, CompressionError = 9;
+        return exception is HttpProtocolException protocol
+            && protocol.ErrorCode is not (ProtocolError or FlowControlError or FrameSizeError or CompressionError)
+                ? UpstreamFault.Closed
+                : UpstreamFault.Protocol;
+    }
+}
