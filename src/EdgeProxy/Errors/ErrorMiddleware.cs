@@ -10,11 +10,10 @@ namespace EdgeProxy.Errors;
 internal sealed partial class ErrorMiddleware(
     RequestDelegate next, ErrorMetrics metrics, FailureLog failures, TimeProvider time, ILogger<ErrorMiddleware> logger)
 {
-    private static readonly TimeSpan Ahead = TimeSpan.FromMilliseconds(100);
-
     public async Task Invoke(HttpContext context)
     {
         var edge = context.Edge();
+        var body = context.Request.Body; // the server's own, before anybody wraps it
         Exception? escaped = null;
         try
         {
@@ -40,11 +39,15 @@ internal sealed partial class ErrorMiddleware(
         {
             metrics.Count(failure.Error, edge.Route?.RouteId ?? EdgeMeter.NoRoute);
             failures.Note(context, failure.Error, escaped);
-            await EndAsync(context, failure, escaped is not null);
+            await EndAsync(context, failure, escaped is not null, body);
+        }
+        else if (edge.UploadEndedEarly)
+        {
+            await EarlyAnswer.GoAheadAsync(context, body, time);
         }
     }
 
-    private Task EndAsync(HttpContext context, EdgeFailure failure, bool escaped)
+    private Task EndAsync(HttpContext context, EdgeFailure failure, bool escaped, Stream body)
     {
         if (failure.Error == EdgeErrors.ClientDisconnected)
         {
@@ -60,9 +63,7 @@ internal sealed partial class ErrorMiddleware(
 
         if (!context.Response.HasStarted)
         {
-            return GoesAheadOfReset(context, failure.Error)
-                ? WriteAheadOfResetAsync(context, failure)
-                : ErrorWriter.WriteAsync(context, failure);
+            return AnswerAsync(context, failure, body);
         }
 
         // The forwarder has already cut what it could not complete; an upgraded connection ends by its own rules.
@@ -74,25 +75,11 @@ internal sealed partial class ErrorMiddleware(
         return Task.CompletedTask;
     }
 
-    /// <summary>A gRPC error is a head that ends the stream itself, and gRPC clients know what a reset after it means.</summary>
-    private static bool GoesAheadOfReset(HttpContext context, EdgeError error) =>
-        HttpProtocol.IsHttp2(context.Request.Protocol)
-        && (ErrorWriter.EndsUpload(error) || context.Edge().UploadEndedEarly)
-        && !GrpcAnswer.IsExpected(context.Request.ContentType);
-
-    /// <summary>
-    /// With the end of the answer the server resets the stream, since the upload still runs. Clients that read both at once, curl 7.88
-    /// among them, take that for a failure and lose the answer; so it goes ahead.
-    /// </summary>
-    private async Task WriteAheadOfResetAsync(HttpContext context, EdgeFailure failure)
+    private async Task AnswerAsync(HttpContext context, EdgeFailure failure, Stream body)
     {
         await ErrorWriter.WriteAsync(context, failure);
-        await context.Response.Body.FlushAsync(context.RequestAborted);
-        await MomentAsync(context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await EarlyAnswer.GoAheadAsync(context, body, time);
     }
-
-    /// <summary>Until the client has gone, and not for longer than it takes to read an answer.</summary>
-    private Task MomentAsync(CancellationToken gone) => Task.Delay(Ahead, time, gone);
 
     /// <summary>Ends a response that has begun so that nobody can take it for complete.</summary>
     private static void Cut(HttpContext context)

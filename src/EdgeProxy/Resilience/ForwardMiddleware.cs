@@ -6,13 +6,11 @@ using Yarp.ReverseProxy.Forwarder;
 namespace EdgeProxy.Resilience;
 
 /// <summary>
-/// Around the forward: closes the accounts of the time spent on destinations and of the last attempt, and sees to the end of HTTP/2
-/// streams.
+/// Around the forward: closes the accounts of the time spent on destinations and of the last attempt, and keeps HTTP/2 streams from
+/// being reset with a code that is not the edge's.
 /// </summary>
 internal sealed class ForwardMiddleware(RequestDelegate next, Breakers breakers, AttemptMetrics metrics, TimeProvider time)
 {
-    private static readonly TimeSpan Ahead = TimeSpan.FromMilliseconds(100);
-
     public async Task Invoke(HttpContext context)
     {
         var edge = context.Edge();
@@ -32,14 +30,7 @@ internal sealed class ForwardMiddleware(RequestDelegate next, Breakers breakers,
             edge.UpstreamTicks += time.GetTimestamp() - edge.HeadAt;
         }
 
-        if (stream is not null && context.Request.Body is Upload { EndedEarly: true } && !context.RequestAborted.IsCancellationRequested)
-        {
-            edge.UploadEndedEarly = true;
-            if (edge.Failure is null && FailureCauses.OfOutcome(context) is null)
-            {
-                await SendAheadOfResetAsync(context);
-            }
-        }
+        edge.UploadEndedEarly = context.Request.Body is Upload { IsComplete: false };
     }
 
     private async Task ForwardAsync(HttpContext context, IHttpResetFeature stream)
@@ -54,18 +45,6 @@ internal sealed class ForwardMiddleware(RequestDelegate next, Breakers breakers,
             context.Features.Set(stream);
         }
     }
-
-    /// <summary>
-    /// The server resets the stream with the answer's end, and some clients lose an answer that comes together with that. It is the
-    /// destination's answer that goes ahead here; one that is refused must stay unsent, for an error to take its place.
-    /// </summary>
-    private async Task SendAheadOfResetAsync(HttpContext context)
-    {
-        await context.Response.Body.FlushAsync(context.RequestAborted);
-        await MomentAsync(context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-    }
-
-    private Task MomentAsync(CancellationToken gone) => Task.Delay(Ahead, time, gone);
 
     /// <summary>The last attempt is over, its answer through or broken off.</summary>
     private void End(HttpContext context, EdgeContext edge)

@@ -67,6 +67,24 @@ internal sealed class RawHttp2(Stream stream) : IAsyncDisposable
         }
     }
 
+    /// <summary>Reads to the end of a stream, which is no RST_STREAM.</summary>
+    public async Task ReadEndAsync(int streamId)
+    {
+        while (true)
+        {
+            var (type, flags, id, _) = await ReadAsync();
+            if (type is ResetStream or GoAway)
+            {
+                throw new IOException($"Frame {type} came before the end of stream {streamId}");
+            }
+
+            if (id == streamId && type is Data or Headers && (flags & EndStream) != 0)
+            {
+                return;
+            }
+        }
+    }
+
     public ValueTask DisposeAsync() => stream.DisposeAsync();
 
     private static byte[] Text(string text) => text.Length < 127
