@@ -1,4 +1,5 @@
 using System.Net;
+using EdgeProxy.AccessLog;
 using EdgeProxy.Clients;
 using EdgeProxy.Configuration;
 using EdgeProxy.Errors;
@@ -88,8 +89,11 @@ internal sealed class EdgeContext(Revision revision, string requestId, long star
     /// <summary>What the limits of the route said; null on routes without limits.</summary>
     public RateLimitVerdict? RateLimits { get; set; }
 
-    /// <summary>What the client got was written by <see cref="ErrorWriter"/>, not by a destination.</summary>
+    /// <summary>The status that the client got was made by the edge, not by a destination.</summary>
     public bool AnsweredByEdge { get; set; }
+
+    /// <summary>Where attempts are noted for whoever is to read of them; null, as nearly always: nobody is.</summary>
+    public DecisionRecord? Record { get; init; }
 
     /// <summary>The sum that counts this request as under way; null before its route is known.</summary>
     public StripedSum? InFlight { get; set; }

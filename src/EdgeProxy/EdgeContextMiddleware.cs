@@ -1,4 +1,5 @@
 using System.Net;
+using EdgeProxy.AccessLog;
 using EdgeProxy.Clients;
 using EdgeProxy.Configuration;
 using EdgeProxy.Yarp;
@@ -9,7 +10,8 @@ namespace EdgeProxy;
 /// Gives each request its <see cref="EdgeContext"/>: the one read of the active revision, who the peer is and whether it is
 /// believed, and the request's id.
 /// </summary>
-internal sealed class EdgeContextMiddleware(RequestDelegate next, Revisions revisions, TimeProvider time)
+internal sealed class EdgeContextMiddleware(
+    RequestDelegate next, Revisions revisions, RequestRecorder recorder, TimeProvider time)
 {
     public Task Invoke(HttpContext context)
     {
@@ -20,13 +22,15 @@ internal sealed class EdgeContextMiddleware(RequestDelegate next, Revisions revi
         var requestId = RequestIds.IsValid(received) ? received! : RequestIds.New();
 
         context.TraceIdentifier = requestId;
-        context.Features.Set(new EdgeContext(revision, requestId, time.GetTimestamp())
+        var edge = new EdgeContext(revision, requestId, time.GetTimestamp())
         {
             PeerIsTrusted = isTrusted,
             ReceivedTraceParent = headers.TraceParent,
-        });
+            Record = recorder.Begin(context, revision),
+        };
+        context.Features.Set(edge);
         context.Response.Headers[RequestIds.Header] = requestId;
-        return next(context);
+        return edge.Record is null ? next(context) : recorder.WatchAsync(context, edge, next);
     }
 
     /// <summary>The peer's address, from here on without the IPv6 dress that a dual-stack socket gives to IPv4.</summary>

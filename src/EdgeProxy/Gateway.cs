@@ -1,3 +1,4 @@
+using EdgeProxy.AccessLog;
 using EdgeProxy.Admin;
 using EdgeProxy.Configuration;
 using EdgeProxy.Connections;
@@ -65,6 +66,7 @@ internal sealed partial class Gateway : IAsyncDisposable
         services.AddRequestTimeouts();
         services.AddEdgeMetrics();
         services.AddEdgeErrors();
+        services.AddEdgeAccessLog();
         services.AddEdgeRedis(revision.Edge.Store);
         services.AddSingleton<ServerAnswers>();
         services.AddSingleton<ConnectionBound>();

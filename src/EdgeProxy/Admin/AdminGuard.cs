@@ -1,6 +1,4 @@
 using System.Net;
-using System.Security.Cryptography;
-using System.Text;
 using EdgeProxy.Configuration;
 using EdgeProxy.Errors;
 
@@ -21,7 +19,7 @@ internal sealed class AdminGuard(AdminOptions options)
 {
     private const string Scheme = "Bearer ";
 
-    private readonly byte[]? _token = options.Token.Length > 0 ? Hash(options.Token) : null;
+    private readonly AdminToken? _token = AdminToken.Of(options);
 
     /// <summary>Why the request is refused; null when it may pass.</summary>
     public EdgeError? Refusal(HttpRequest request, bool openToAll)
@@ -31,13 +29,11 @@ internal sealed class AdminGuard(AdminOptions options)
             return ComesFromAWebPage(request) ? EdgeErrors.InvalidHost : null;
         }
 
-        return openToAll || HasToken(request.Headers.Authorization.ToString()) ? null : EdgeErrors.Unauthenticated;
+        return openToAll || HasToken(request.Headers.Authorization.ToString(), _token) ? null : EdgeErrors.Unauthenticated;
     }
 
-    private bool HasToken(string authorization) =>
-        authorization.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
-        // Hashes have one length, so that the comparison tells nothing of the token, its length included.
-        && CryptographicOperations.FixedTimeEquals(Hash(authorization[Scheme.Length..].Trim()), _token);
+    private static bool HasToken(string authorization, AdminToken token) =>
+        authorization.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) && token.Is(authorization[Scheme.Length..].Trim());
 
     private static bool ComesFromAWebPage(HttpRequest request)
     {
@@ -48,6 +44,4 @@ internal sealed class AdminGuard(AdminOptions options)
         var own = $"{request.Scheme}://{host.Value}";
         return !local || (origin.Length > 0 && !string.Equals(origin, own, StringComparison.OrdinalIgnoreCase));
     }
-
-    private static byte[] Hash(string token) => SHA256.HashData(Encoding.UTF8.GetBytes(token));
 }

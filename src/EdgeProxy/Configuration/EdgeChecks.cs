@@ -19,6 +19,12 @@ internal static class EdgeChecks
         CheckAdmin(edge.Object("Admin"), draft.Edge.Admin, taken, faults);
         CheckNetworks(edge, faults);
         CheckStore(edge.Object("Store"), faults);
+        if (looksAtFiles && draft.Edge.AccessLog.Path is { } log && !Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(log))))
+        {
+            var path = (ScalarNode)edge.Object("AccessLog").Find("Path")!;
+            faults.Error(FaultCodes.InvalidValue, path, $"the folder of {path.Shown} does not exist");
+        }
+
         if (edge.Object("Errors").Find("TypeBase") is ScalarNode type && !IsUriBase(type.Text))
         {
             faults.Error(FaultCodes.InvalidValue, type, $"{type.Shown} followed by a code is not an absolute URI");

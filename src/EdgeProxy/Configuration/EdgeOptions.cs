@@ -26,6 +26,8 @@ internal sealed record EdgeOptions
     public ConnectionLimits Connections { get; init; } = new();
 
     public ShutdownOptions Shutdown { get; init; } = new();
+
+    public AccessLogOptions AccessLog { get; init; } = new();
 }
 
 /// <summary>One address that takes traffic.</summary>
@@ -100,4 +102,17 @@ internal sealed record ShutdownOptions
 {
     /// <summary>How long requests under way may take to finish after SIGTERM. 0 to 1 h; default 30 s.</summary>
     public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(30);
+}
+
+/// <summary>One line of JSON for each request.</summary>
+internal sealed record AccessLogOptions
+{
+    /// <summary>Default false.</summary>
+    public bool Enabled { get; init; }
+
+    /// <summary>File that lines are appended to; null: standard output.</summary>
+    public string? Path { get; init; }
+
+    /// <summary>Queries are written too, values and all. Default false.</summary>
+    public bool Query { get; init; }
 }

@@ -57,6 +57,11 @@ internal static class EdgeSection
             "How long requests under way may take to finish after SIGTERM.")
         { Default = "30s" });
 
+    private static readonly ObjectShape AccessLog = new(
+        new Key("Enabled", new SwitchShape(), "Write a line of JSON for each request: what was decided, and why.") { Default = "false" },
+        new Key("Path", Path, "File that lines are appended to; it may be moved away at any time. Absent: standard output."),
+        new Key("Query", new SwitchShape(), "Write queries too, values and all: they may hold secrets.") { Default = "false" });
+
     public static ObjectShape Shape { get; } = new(
         new Key("Name", new TextShape { Pattern = "^[A-Za-z][A-Za-z0-9!#$%&'*+.^_`|~-]{0,63}$", Meaning = "a token of at most 64 letters" },
             "Name of this edge in `Proxy-Status` and logs. Applies at the next start.")
@@ -71,13 +76,15 @@ internal static class EdgeSection
         new Key("Errors", Errors, "The shape of error answers."),
         new Key("Requests", Requests, "How large a request may be. Applies at the next start."),
         new Key("Connections", Connections, "How many connections may be open. Applies at the next start."),
-        new Key("Shutdown", Shutdown, "How the edge ends."));
+        new Key("Shutdown", Shutdown, "How the edge ends."),
+        new Key("AccessLog", AccessLog, "What happened to each request."));
 
     public static EdgeOptions Bind(Section edge)
     {
         var listen = edge.Items("Listen").Select(BindListener).ToImmutableArray();
         var admin = edge.Object("Admin");
         var requests = edge.Object("Requests");
+        var access = edge.Object("AccessLog");
         var redis = edge.Object("Store").Text("Redis");
         return new EdgeOptions
         {
@@ -96,6 +103,12 @@ internal static class EdgeSection
             },
             Connections = new ConnectionLimits { Max = edge.Object("Connections").OptionalNumber("Max") },
             Shutdown = new ShutdownOptions { DrainTimeout = edge.Object("Shutdown").Duration("DrainTimeout") },
+            AccessLog = new AccessLogOptions
+            {
+                Enabled = access.Switch("Enabled"),
+                Path = PathOf(access, "Path"),
+                Query = access.Switch("Query"),
+            },
         };
     }
 

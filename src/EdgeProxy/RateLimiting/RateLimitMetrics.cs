@@ -37,7 +37,7 @@ internal sealed class RateLimitMetrics
     {
         foreach (ref var take in verdict.Takes)
         {
-            if (DecisionOf(take) is { } decision)
+            if (take.Decision is { } decision)
             {
                 Add(1, take.Policy.Name, decision, take.Source);
             }
@@ -47,16 +47,11 @@ internal sealed class RateLimitMetrics
     public void Settled(Settlement outcome, long count = 1) =>
         _settlements.Add(count, new KeyValuePair<string, object?>("outcome", Settlements[(int)outcome]));
 
-    private static string? DecisionOf(in BucketTake take) => take.Outcome switch
-    {
-        TakeOutcome.Admitted => "allow",
-        TakeOutcome.Refused or TakeOutcome.Unavailable => take.IsShadow ? "would_deny" : "deny",
-        _ => null,
-    };
+    public static string WordFor(DecisionSource source) => Sources[(int)source];
 
     private void Add(long count, string policy, string decision, DecisionSource source) => _decisions.Add(
         count,
         new KeyValuePair<string, object?>("policy", policy),
         new KeyValuePair<string, object?>("decision", decision),
-        new KeyValuePair<string, object?>("source", Sources[(int)source]));
+        new KeyValuePair<string, object?>("source", WordFor(source)));
 }

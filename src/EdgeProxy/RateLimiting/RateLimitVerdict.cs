@@ -171,6 +171,17 @@ internal struct BucketTake
     public long Generation { get; set; }
 
     public readonly bool IsShadow => Policy.Mode == RateLimitMode.Shadow;
+
+    /// <summary>allow, deny or would_deny; null when this policy decided nothing, or what it gave was given back.</summary>
+    public readonly string? Decision => Outcome switch
+    {
+        TakeOutcome.Admitted => "allow",
+        TakeOutcome.Refused or TakeOutcome.Unavailable => IsShadow ? "would_deny" : "deny",
+        _ => null,
+    };
+
+    /// <summary>Where the decision came from, as metrics and logs call it.</summary>
+    public readonly string SourceWord => RateLimitMetrics.WordFor(Source);
 }
 
 internal enum TakeOutcome

@@ -21,14 +21,14 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
         {
             var limit = AttemptLimit.Begin(edge.Route!.Timeouts, time, client, upload, cancellation);
             var started = time.GetTimestamp();
-            var outcome = AttemptOutcome.Failed;
+            var (outcome, status) = (AttemptOutcome.Failed, 0);
             try
             {
                 var answer = await pool.SendAsync(request, limit?.Token ?? cancellation);
                 ResponseFields.RefuseAmbiguous(answer);
                 ResponseFields.RefuseUnasked(answer, request);
                 UpgradeAnswer.RefuseOther(answer, request, client);
-                outcome = AttemptOutcome.Of(answer.StatusCode);
+                (outcome, status) = (AttemptOutcome.Of(answer.StatusCode), (int)answer.StatusCode);
                 edge.Attempt = breakers.Report(edge.Attempt, VerdictOf(answer, edge.IsClientsDeadline));
                 ResponseFields.Clean(answer, edge.Revision.Edge.Name);
                 return answer;
@@ -56,7 +56,9 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
                 limit?.Stop();
                 edge.HeadAt = time.GetTimestamp();
                 edge.UpstreamTicks += edge.HeadAt - started;
-                metrics.Attempted(cluster, outcome, time.GetElapsedTime(started, edge.HeadAt));
+                var duration = time.GetElapsedTime(started, edge.HeadAt);
+                metrics.Attempted(cluster, outcome, duration);
+                edge.Record?.Attempted(cluster, edge.Attempt.Destination?.DestinationId, outcome, status, duration);
             }
         }
     }

@@ -77,13 +77,13 @@ internal sealed class RetryLoop(string cluster, AttemptSender sender, Attempts a
         });
         if (decision.Wait is not { } wait)
         {
-            attempts.Skipped(cluster, decision.Skipped!);
+            Skip(client, decision.Skipped!);
             return false;
         }
 
         if (!ClusterRuntime.Of(client.Edge().Attempt.Cluster!).Budget.TryWithdraw(attempts.Now))
         {
-            attempts.Skipped(cluster, RetrySkips.Budget);
+            Skip(client, RetrySkips.Budget);
             TellOfBudget(client, answer);
             return false;
         }
@@ -100,13 +100,19 @@ internal sealed class RetryLoop(string cluster, AttemptSender sender, Attempts a
 
         if (!attempts.TryNext(request, client, tried))
         {
-            attempts.Skipped(cluster, RetrySkips.NoDestination);
+            Skip(client, RetrySkips.NoDestination);
             return false;
         }
 
         body?.Use(request, client);
         attempts.Retried(cluster, end.Reason);
         return true;
+    }
+
+    private void Skip(HttpContext client, string reason)
+    {
+        attempts.Skipped(cluster, reason);
+        client.Edge().Record?.RetrySkipped = reason;
     }
 
     private static bool IsUntouched(HttpContext client) => client.Request.Body is Upload { IsUntouched: true };

@@ -1,0 +1,68 @@
+using EdgeProxy.Configuration;
+
+namespace EdgeProxy.AccessLog;
+
+/// <summary>
+/// Decides which requests get a <see cref="DecisionRecord"/>, and hands it to those who are to read it: the access log, and clients that
+/// ask for it with the admin token.
+/// </summary>
+internal sealed class RequestRecorder(Revisions revisions, AccessLogQueue queue, TimeProvider time)
+{
+    /// <summary>Request field that asks, with the admin token as its value. It goes no further than the edge.</summary>
+    public const string AskingField = "X-Edge-Decision-Token";
+
+    /// <summary>Response field that answers.</summary>
+    public const string AnswerField = "X-Edge-Decision";
+
+    /// <summary>Null: without a token there is nothing to ask for.</summary>
+    private readonly AdminToken? _token = AdminToken.Of(revisions.First.Edge.Admin);
+
+    /// <summary>Null, as for nearly all: nobody wants to know.</summary>
+    public DecisionRecord? Begin(HttpContext context, Revision revision)
+    {
+        var isLogged = revision.Edge.AccessLog.Enabled;
+        var isAsked = _token is not null && context.Request.Headers.ContainsKey(AskingField) && MayAsk(context, _token);
+        if (!isLogged && !isAsked)
+        {
+            return null;
+        }
+
+        if (isAsked)
+        {
+            context.Response.OnStarting(Answer, context);
+        }
+
+        return new DecisionRecord { IsLogged = isLogged };
+    }
+
+    /// <summary>The rest of the request's way, with its line at the end.</summary>
+    public Task WatchAsync(HttpContext context, EdgeContext edge, RequestDelegate next) =>
+        edge.Record!.IsLogged ? LogAsync(context, edge, next) : next(context);
+
+    private async Task LogAsync(HttpContext context, EdgeContext edge, RequestDelegate next)
+    {
+        try
+        {
+            await next(context);
+        }
+        finally
+        {
+            if (queue.HasRoom())
+            {
+                queue.Add(DecisionText.Line(context, edge, edge.Record!, time, edge.Revision.Edge.AccessLog.Query));
+            }
+        }
+    }
+
+    /// <summary>Takes the field from the request, whoever sent it: what is in it may be meant for the token.</summary>
+    private static bool MayAsk(HttpContext context, AdminToken token) =>
+        context.Request.Headers.Remove(AskingField, out var presented) && presented is [{ } one] && token.Is(one);
+
+    private static Task Answer(object state)
+    {
+        var context = (HttpContext)state;
+        var edge = context.Edge();
+        context.Response.Headers[AnswerField] = DecisionText.Field(edge, edge.Record!);
+        return Task.CompletedTask;
+    }
+}

@@ -1,0 +1,101 @@
+using System.Net;
+using System.Text.Json;
+using EdgeProxy.IntegrationTests.Peers;
+using Xunit;
+
+namespace EdgeProxy.IntegrationTests.AccessLog;
+
+/// <summary>What was decided, for whoever holds the admin token and asks.</summary>
+public sealed class DecisionFieldTests
+{
+    private const string Ask = "X-Edge-Decision-Token";
+    private const string Answer = "X-Edge-Decision";
+    private const string Token = "a-token-of-the-admins";
+
+    [Theory, InlineData("1.1"), InlineData("2.0")]
+    public async Task Who_asks_with_the_token_is_told_and_the_destination_does_not_see_it(string version)
+    {
+        await using var upstream = RawUpstream.Answering("HTTP/1.1 200 OK\r\nX-Edge-Decision: forged\r\nContent-Length: 2\r\n\r\nhi");
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address), token: Token);
+
+        using var answer = await SendAsync(edge, "/", Token, version);
+
+        var decision = JsonDocument.Parse(Assert.Single(answer.Headers.GetValues(Answer))).RootElement;
+        Assert.Equal(Assert.Single(answer.Headers.GetValues("X-Request-Id")), decision.GetProperty("requestId").GetString());
+        Assert.Equal(("all", "upstream"), (decision.GetProperty("route").GetString(), decision.GetProperty("madeBy").GetString()));
+        var attempt = Assert.Single(decision.GetProperty("attempts").EnumerateArray());
+        Assert.Equal(("a", "ok"), (attempt.GetProperty("destination").GetString(), attempt.GetProperty("outcome").GetString()));
+        Assert.Matches("^[0-9a-f]{12}$", decision.GetProperty("revision").GetString());
+        Assert.DoesNotContain(Ask, Assert.Single(upstream.Heads), StringComparison.OrdinalIgnoreCase);
+    }
+
+    [Theory]
+    [InlineData(Token, null)]
+    [InlineData(Token, "")]
+    [InlineData(Token, "a-token-of-the-admin")]
+    [InlineData(Token, "A-token-of-the-admins")]
+    [InlineData("", Token)]
+    [InlineData("", "")]
+    public async Task Nobody_else_is_told_and_no_token_goes_on(string configured, string? presented)
+    {
+        await using var upstream = RawUpstream.Answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address), token: configured);
+
+        using var answer = await SendAsync(edge, "/", presented, "1.1");
+
+        Assert.False(answer.Headers.Contains(Answer));
+        Assert.DoesNotContain("Decision", Assert.Single(upstream.Heads), StringComparison.OrdinalIgnoreCase);
+    }
+
+    [Fact]
+    public async Task Two_tokens_are_none_and_an_underscore_is_no_way_past()
+    {
+        await using var upstream = RawUpstream.Answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address), token: Token);
+        using var client = await RawClient.OpenAsync(edge.Uri);
+
+        await client.SendAsync($"GET / HTTP/1.1\r\nHost: a\r\n{Ask}: {Token}\r\n{Ask}: {Token}\r\nX_Edge_Decision_Token: {Token}\r\n\r\n");
+
+        Assert.DoesNotContain(Answer, await client.ReadHeadAsync(), StringComparison.OrdinalIgnoreCase);
+        Assert.DoesNotContain(Token, Assert.Single(upstream.Heads), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Refusals_and_failures_tell_too()
+    {
+        await using var edge = await Edge.StartAsync(
+            """
+            "RateLimits": { "one": { "Limits": [ { "Name": "hour", "Capacity": 1, "Refill": 1, "Every": "1h" } ] } },
+            """ + Edge.OneRoute("http://127.0.0.1:1/", "\"RateLimiterPolicy\": \"one\""),
+            token: Token);
+
+        using var failed = await SendAsync(edge, "/", Token, "1.1");
+        using var refused = await SendAsync(edge, "/", Token, "1.1");
+
+        var decision = JsonDocument.Parse(Assert.Single(failed.Headers.GetValues(Answer))).RootElement;
+        Assert.Equal(("edge", "upstream_connection_refused", "refused"), (
+            decision.GetProperty("madeBy").GetString(),
+            decision.GetProperty("code").GetString(),
+            decision.GetProperty("attempts")[0].GetProperty("outcome").GetString()));
+        Assert.Equal("allow", decision.GetProperty("limits")[0].GetProperty("decision").GetString());
+        decision = JsonDocument.Parse(Assert.Single(refused.Headers.GetValues(Answer))).RootElement;
+        Assert.Equal(HttpStatusCode.TooManyRequests, refused.StatusCode);
+        Assert.Equal("deny", decision.GetProperty("limits")[0].GetProperty("decision").GetString());
+        Assert.Equal(0, decision.GetProperty("attempts").GetArrayLength());
+    }
+
+    private static async Task<HttpResponseMessage> SendAsync(Edge edge, string path, string? token, string version)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, path)
+        {
+            Version = Version.Parse(version),
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
+        if (token is not null)
+        {
+            request.Headers.TryAddWithoutValidation(Ask, token);
+        }
+
+        return await edge.Client.SendAsync(request, Wait.Deadline);
+    }
+}
