@@ -47,6 +47,9 @@ internal sealed class EdgeContext(Revision revision, string requestId, long star
     /// </summary>
     public long UpstreamTicks { get; set; }
 
+    /// <summary>Time that the request waited at bounds of `Concurrency`, in ticks of <see cref="TimeProvider.GetTimestamp"/>.</summary>
+    public long QueuedTicks { get; set; }
+
     /// <summary>Timestamp of the end of the last wait for an answer's head, whether one came or not; 0 when there was none.</summary>
     public long HeadAt { get; set; }
 

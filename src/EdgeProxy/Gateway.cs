@@ -9,6 +9,7 @@ using EdgeProxy.Metrics;
 using EdgeProxy.RateLimiting;
 using EdgeProxy.Redis;
 using EdgeProxy.Resilience;
+using EdgeProxy.Shedding;
 using EdgeProxy.Tls;
 using EdgeProxy.Yarp;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -71,6 +72,7 @@ internal sealed partial class Gateway : IAsyncDisposable
         services.AddSingleton<ServerAnswers>();
         services.AddSingleton<ConnectionBound>();
         services.AddEdgeRateLimiting();
+        services.AddEdgeShedding();
         services.AddEdgeReverseProxy();
         services.AddEdgeRouting();                   // after all that adds routing: its choice of hosts replaces the platform's
         services.AddEdgeHealth();

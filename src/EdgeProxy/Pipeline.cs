@@ -5,6 +5,7 @@ using EdgeProxy.Errors;
 using EdgeProxy.Metrics;
 using EdgeProxy.Requests;
 using EdgeProxy.Resilience;
+using EdgeProxy.Shedding;
 using EdgeProxy.WebSockets;
 
 namespace EdgeProxy;
@@ -17,6 +18,7 @@ internal static class Pipeline
         // YARP registers authorization, and the host would put its middleware around every request; no route can ask for it.
         ((IApplicationBuilder)app).Properties["__AuthorizationMiddlewareSet"] = true;
 
+        var revisions = app.Services.GetRequiredService<Revisions>();
         app.UseMiddleware<EdgeContextMiddleware>();  // first: whatever happens below has a revision and an id to name
         app.UseMiddleware<DrainMiddleware>();        // before anything that can answer: during a drain every answer says close
         app.UseMiddleware<RequestMetricsMiddleware>(); // around errors: counts the answer that the client really got
@@ -38,10 +40,11 @@ internal static class Pipeline
             proxy.UseMiddleware<DrainingSessionsMiddleware>(); // before affinity: sessions stay where no new ones go
             proxy.UseSessionAffinity();              // before balancing: narrows the choice to the destination the client stuck to
             proxy.UseMiddleware<ReplayMiddleware>(); // before balancing: no destination is kept while a client uploads
-            proxy.UseMiddleware<BalanceMiddleware>(); // chooses the first attempt's destination and counts it as busy there
+            proxy.UseMiddleware<BalanceMiddleware>(); // through the cluster's gate, chooses the destination and counts it as busy
             proxy.UseMiddleware<ForwardMiddleware>(); // around the forward: keeps account of the time spent on destinations
             proxy.UsePassiveHealthChecks();          // around the forward that follows: judges its outcome
-        }).WithRouteSettings(app.Services.GetRequiredService<Revisions>());
+        }).WithRouteSettings(revisions)
+            .WithRouteGates(revisions, app.Services.GetRequiredService<RouteGates>()); // around all of the proxy, on routes that have one
     }
 
     /// <summary>The platform's limiter costs every request that passes it some turns, whether there are limits or not.</summary>

@@ -16,6 +16,8 @@ public sealed partial class LayoutTests
     private static readonly HashSet<string> Exceptions =
     [
         "Health uses Resilience", // a destination's state in one word covers drain and ejection as well as checks
+        "Health uses Shedding", // a route and a cluster are shown with how full their gates are
+        "Resilience uses Shedding", // a cluster's gate is where its destinations are chosen
         "Resilience uses Yarp", // the handler under the forwarder writes the target that the transforms set aside for it
     ];
 

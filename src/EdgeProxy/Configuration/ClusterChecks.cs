@@ -25,6 +25,7 @@ internal static class ClusterChecks
             CheckFailureRate(section, faults);
             CheckOpenTimes(section.Object("CircuitBreaker"), "OpenFor", "OpenForMax", faults);
             CheckOpenTimes(section.Object("Ejection"), "Base", "Max", faults);
+            ConcurrencySection.Check(section, faults);
             CheckPanic(section, faults);
             CheckTimeouts(section, faults);
             CheckHash(section, faults);

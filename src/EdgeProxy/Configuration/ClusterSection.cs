@@ -85,6 +85,7 @@ internal static class ClusterSection
         new Key("RetryBudget", RetrySection.Budget, "How many requests are sent again at most, of routes with `Retry`."),
         new Key("CircuitBreaker", BreakerSection.Shape, "When to stop sending requests to what fails."),
         new Key("Ejection", BreakerSection.Ejection, "How a destination that fails is left out."),
+        new Key("Concurrency", ConcurrencySection.Shape, "How many requests may be under way at once. Absent: no bound."),
         new Key("PanicThreshold", new RatioShape(0, 1),
             "Below this share of available destinations, of two or more, all that are up get requests. 0: never; with nothing left, 503.")
         { Default = "0" },
@@ -104,6 +105,7 @@ internal static class ClusterSection
         RetryBudget = RetrySection.BindBudget(entry.Section.Object("RetryBudget")),
         Breaker = BreakerSection.Bind(entry.Section.Object("CircuitBreaker")),
         Ejection = BreakerSection.BindEjection(entry.Section.Object("Ejection")),
+        Concurrency = ConcurrencySection.Bind(entry.Section.Object("Concurrency")),
         PanicThreshold = entry.Section.OptionalRatio("PanicThreshold") ?? 0,
         HashHeader = entry.Section.Text("HashBy") is { } by && by.StartsWith(HeaderPrefix, StringComparison.OrdinalIgnoreCase)
             ? by[HeaderPrefix.Length..]

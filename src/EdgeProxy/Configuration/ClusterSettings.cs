@@ -19,6 +19,9 @@ internal sealed record ClusterSettings
 
     public EjectionSettings Ejection { get; init; } = new();
 
+    /// <summary>How many of its requests may be under way at once; null: any number.</summary>
+    public ConcurrencySettings? Concurrency { get; init; }
+
     /// <summary>Share of available destinations below which all that are up get requests. 0 to 1; 0, the default: never.</summary>
     public double PanicThreshold { get; init; }
 
@@ -36,7 +39,7 @@ internal sealed record ClusterSettings
             var destinations = Destinations.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => $"{pair.Key} {pair.Value}");
             return string.Create(
                 CultureInfo.InvariantCulture,
-                $"{Timeouts}\n{RetryBudget}\n{Breaker}\n{Ejection}\n{PanicThreshold} {SlowStart} {HashHeader}\n")
+                $"{Timeouts}\n{RetryBudget}\n{Breaker}\n{Ejection}\n{Concurrency}\n{PanicThreshold} {SlowStart} {HashHeader}\n")
                 + string.Join('\n', destinations);
         }
     }

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using EdgeProxy.Errors;
+using EdgeProxy.Shedding;
 
 namespace EdgeProxy.Configuration;
 
@@ -9,11 +10,12 @@ internal static class ConfigurationAdmin
     public static void MapConfiguration(this RouteGroupBuilder v1, IServiceProvider edge)
     {
         var revisions = edge.GetRequiredService<Revisions>();
+        var gates = edge.GetRequiredService<RouteGates>();
         var status = edge.GetRequiredService<ReloadStatus>();
         var check = new ConfigurationCheck(edge.GetRequiredService<RevisionRehearsal>(), edge.GetRequiredService<TimeProvider>());
         v1.MapGet("/config", () => ToAnswer(revisions.Current, status))
             .WithSummary("The active revision, and the faults of the last change if it was refused.");
-        v1.MapGet("/routes", () => RoutesOf(revisions.Current))
+        v1.MapGet("/routes", () => RoutesOf(revisions.Current, gates))
             .WithSummary("Routes in effect, with their defaults filled in.");
         v1.MapPost("/config/check", (Delegate)((HttpContext context) => CheckAsync(context, check)))
             .Accepts<string>("application/json", "*/*") // whatever the client calls it
@@ -21,10 +23,10 @@ internal static class ConfigurationAdmin
             .WithSummary("Checks the configuration document in the body. Nothing is applied; certificate files are not looked at.");
     }
 
-    private static List<RouteView> RoutesOf(Revision active) =>
+    private static List<RouteView> RoutesOf(Revision active, RouteGates gates) =>
     [
         .. active.ProxyRoutes.OrderBy(route => route.RouteId, StringComparer.Ordinal)
-            .Select(route => RouteView.Of(route, active.Routes[route.RouteId])),
+            .Select(route => RouteView.Of(route, active.Routes[route.RouteId], gates.Find(route.RouteId))),
     ];
 
     private static ConfigurationAnswer ToAnswer(Revision active, ReloadStatus status)

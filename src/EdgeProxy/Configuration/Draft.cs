@@ -90,6 +90,7 @@ internal sealed record RouteDraft(Entry Entry, RouteConfig Config)
             Timeout = Config.Timeout,
             Retry = RetrySection.Bind(Entry.Section.Object("Retry")),
             Timeouts = TimeoutSection.BindRoute(Entry.Section.Object("Timeouts"), clusters[Config.ClusterId!].Timeouts),
+            Concurrency = ConcurrencySection.Bind(Entry.Section.Object("Concurrency")),
             RateLimits = [.. PolicyNames.Select(name => policies[name.Text].Policy)],
             Cost = Entry.Section.Number("Cost") * Rate.Token,
             CostHeader = Entry.Section.Text("CostHeader"),

@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using EdgeProxy.Resilience;
 using Yarp.ReverseProxy;
 using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Model;
@@ -49,11 +50,13 @@ internal sealed class RetiringClusters(TimeProvider time) : IDisposable
     {
         var all = cluster.DestinationsState.AllDestinations.ToDictionary(known => known, known => CopyOf(known, next));
         var available = cluster.DestinationsState.AvailableDestinations;
-        return new ClusterState(cluster.ClusterId, cluster.Model)
+        var copy = new ClusterState(cluster.ClusterId, cluster.Model)
         {
             DestinationsState = new ClusterDestinationsState(
                 [.. all.Values], [.. available.Select(known => all.GetValueOrDefault(known, known))]),
         };
+        ClusterRuntime.Of(copy).ShareGate(ClusterRuntime.Of(cluster));
+        return copy;
     }
 
     /// <summary>Only a destination that changes under its name is copied: the others keep their counts.</summary>

@@ -37,6 +37,9 @@ internal sealed record RouteSettings
     /// <summary>Failing answers of upstreams that are not problem+json get the one error format. Default false.</summary>
     public bool NormalizesUpstreamErrors { get; init; }
 
+    /// <summary>How many of its requests may be under way at once; null: any number.</summary>
+    public ConcurrencySettings? Concurrency { get; init; }
+
     /// <summary>Team to ask about this route; shown by the admin API.</summary>
     public string? Owner { get; init; }
 }

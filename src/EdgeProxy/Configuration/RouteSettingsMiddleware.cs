@@ -26,7 +26,7 @@ internal sealed class RouteSettingsMiddleware(RequestDelegate next)
 internal static class RouteSettingsConvention
 {
     /// <summary>Attaches to each of YARP's endpoints the settings of its route in the revision being applied.</summary>
-    public static void WithRouteSettings(this ReverseProxyConventionBuilder endpoints, Revisions revisions) =>
+    public static ReverseProxyConventionBuilder WithRouteSettings(this ReverseProxyConventionBuilder endpoints, Revisions revisions) =>
         endpoints.ConfigureEndpoints((IEndpointConventionBuilder endpoint, RouteConfig route) =>
         {
             var revision = revisions.Offered;

@@ -1,3 +1,4 @@
+using EdgeProxy.Shedding;
 using Yarp.ReverseProxy.Configuration;
 
 namespace EdgeProxy.Configuration;
@@ -18,10 +19,11 @@ internal sealed record RouteView(
     TimeoutView Timeouts,
     RetrySettings? Retry,
     string? NormalizeUpstreamErrors,
+    GateView? Concurrency,
     long? MaxRequestBodySize,
     IReadOnlyList<IReadOnlyDictionary<string, string>> Transforms)
 {
-    public static RouteView Of(RouteConfig route, RouteSettings settings) => new(
+    public static RouteView Of(RouteConfig route, RouteSettings settings, Gate? gate) => new(
         route.RouteId,
         route.ClusterId,
         settings.Owner,
@@ -35,6 +37,7 @@ internal sealed record RouteView(
         TimeoutView.Of(settings.Timeouts),
         settings.Retry,
         settings.NormalizesUpstreamErrors ? RouteSection.NonConforming : null,
+        GateView.Of(gate),
         route.MaxRequestBodySize,
         route.Transforms ?? []);
 }

@@ -1,6 +1,7 @@
 using System.Net;
 using EdgeProxy.Configuration;
 using EdgeProxy.Resilience;
+using EdgeProxy.Shedding;
 using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Model;
 
@@ -22,6 +23,7 @@ internal sealed record ClusterView(
     RetryBudgetSettings RetryBudget,
     BreakerSettings CircuitBreaker,
     EjectionSettings Ejection,
+    GateView? Concurrency,
     double PanicThreshold,
     TimeSpan? SlowStart,
     BreakerView Breaker,
@@ -46,6 +48,7 @@ internal sealed record ClusterView(
             runtime.Settings.RetryBudget,
             runtime.Settings.Breaker,
             runtime.Settings.Ejection,
+            GateView.Of(runtime.Gate),
             runtime.Settings.PanicThreshold,
             runtime.Settings.SlowStart > TimeSpan.Zero ? runtime.Settings.SlowStart : null,
             BreakerView.Of(runtime.Circuit),

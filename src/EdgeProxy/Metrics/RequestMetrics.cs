@@ -29,7 +29,8 @@ internal sealed class RequestMetrics
         _duration = meter.CreateHistogram(
             "edgeproxy_request_duration_seconds", "s", "From a request's head to the end of its answer.", advice: EdgeMeter.Durations);
         _overhead = meter.CreateHistogram(
-            "edgeproxy_overhead_seconds", "s", "The part of a request that was not spent on upstreams.", advice: EdgeMeter.ShortDurations);
+            "edgeproxy_overhead_seconds", "s", "The part of a request that was spent neither on upstreams nor in queues.",
+            advice: EdgeMeter.ShortDurations);
         meter.CreateObservableUpDownCounter(
             "edgeproxy_requests_in_flight", ObserveInFlight, description: "Requests, streams and WebSockets under way.");
     }
@@ -57,7 +58,7 @@ internal sealed class RequestMetrics
         var total = _time.GetTimestamp() - edge.StartedAt;
         MeasuredRequest.Current = edge;
         _duration.Record(Seconds(total), route);
-        _overhead.Record(Seconds(Math.Max(0, total - edge.UpstreamTicks)), route);
+        _overhead.Record(Seconds(Math.Max(0, total - edge.UpstreamTicks - edge.QueuedTicks)), route);
         MeasuredRequest.Current = null;
     }
 

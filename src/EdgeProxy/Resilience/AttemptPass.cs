@@ -10,6 +10,9 @@ internal readonly struct AttemptPass
 {
     public static AttemptPass None => default;
 
+    /// <summary>No attempt: every destination that could be chosen has as many as it may.</summary>
+    public static AttemptPass Full => new() { IsFull = true };
+
     /// <summary>Null: no attempt is under way.</summary>
     public ClusterState? Cluster { get; private init; }
 
@@ -27,12 +30,28 @@ internal readonly struct AttemptPass
 
     public bool IsReported { get; private init; }
 
+    public bool IsFull { get; private init; }
+
     /// <param name="probed">The circuit that this attempt is the probe of; null: it is none.</param>
     public static AttemptPass Enter(ClusterState cluster, DestinationState destination, Circuit? probed = null)
     {
         var runtime = DestinationRuntime.Of(destination);
-        var circuit = probed ?? runtime.Circuit;
         runtime.Enter();
+        return Entered(cluster, destination, runtime, probed);
+    }
+
+    /// <summary>The same, unless the destination has <paramref name="max"/> attempts under way.</summary>
+    public static AttemptPass TryEnter(ClusterState cluster, DestinationState destination, int max)
+    {
+        var runtime = DestinationRuntime.Of(destination);
+        return runtime.TryEnter(max) ? Entered(cluster, destination, runtime, null) : Full;
+    }
+
+    public AttemptPass Reported() => this with { IsReported = true };
+
+    private static AttemptPass Entered(ClusterState cluster, DestinationState destination, DestinationRuntime runtime, Circuit? probed)
+    {
+        var circuit = probed ?? runtime.Circuit;
         return new AttemptPass
         {
             Cluster = cluster,
@@ -43,6 +62,4 @@ internal readonly struct AttemptPass
             IsProbe = probed is not null,
         };
     }
-
-    public AttemptPass Reported() => this with { IsReported = true };
 }

@@ -38,8 +38,8 @@ internal sealed class Attempts(Balancer balancer, Breakers breakers, AttemptMetr
     }
 
     /// <summary>
-    /// Enters the next destination and turns the request to it: one that was not tried, or, when there is none, any. False when breakers
-    /// let no attempt through, or nothing is available.
+    /// Enters the next destination and turns the request to it: one that was not tried, or, when there is none with room, any. False when
+    /// breakers let no attempt through, or nothing is available.
     /// </summary>
     public bool TryNext(HttpRequestMessage request, HttpContext client, List<DestinationState> tried)
     {
@@ -47,7 +47,14 @@ internal sealed class Attempts(Balancer balancer, Breakers breakers, AttemptMetr
         var cluster = edge.Attempt.Cluster!;
         var all = Available(client);
         IReadOnlyList<DestinationState> others = [.. all.Where(destination => !tried.Contains(destination))];
-        var pass = balancer.Choose(client, cluster, others.Count > 0 ? others : all, hasBody: false, out _);
+        var pass = others.Count > 0 ? balancer.Choose(client, cluster, others, hasBody: false, out _) : AttemptPass.Full;
+        if (pass.IsFull)
+        {
+            edge.Attempt.Runtime!.Leave(); // the attempt is over, and its own room may be what there is
+            pass = balancer.Choose(client, cluster, all, hasBody: false, out _);
+            edge.Attempt.Runtime!.Enter();
+        }
+
         if (pass.Destination is not { } destination)
         {
             return false;
@@ -55,6 +62,7 @@ internal sealed class Attempts(Balancer balancer, Breakers breakers, AttemptMetr
 
         request.Redirect(edge.Attempt.Destination!.Model.Config, destination.Model.Config);
         breakers.Leave(edge.Attempt);
+        ClusterRuntime.Of(cluster).Gate?.Look();
         edge.Attempt = pass;
         edge.SentTo = destination.Model.Config.Address;
         client.GetReverseProxyFeature().ProxiedDestination = destination;

@@ -37,6 +37,7 @@ internal sealed partial class AvailabilityUpdater(
             }
         }
 
+        runtime.Gate?.LookSoon(); // not here: a breaker may hold its cluster's lock
         var panics = AvailabilityPolicy.IsPanic(cluster);
         if (panics != runtime.IsPanicking)
         {

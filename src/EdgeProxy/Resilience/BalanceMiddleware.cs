@@ -1,25 +1,50 @@
 using EdgeProxy.Errors;
+using EdgeProxy.Shedding;
 using Microsoft.AspNetCore.Http.Features;
+using Yarp.ReverseProxy.Model;
 
 namespace EdgeProxy.Resilience;
 
-/// <summary>Chooses the destination of a request's first attempt, in place of YARP's balancing.</summary>
-internal sealed class BalanceMiddleware(RequestDelegate next, Balancer balancer)
+/// <summary>
+/// Chooses the destination of a request's first attempt, in place of YARP's balancing. In a cluster with `Concurrency` the request
+/// first gets through the cluster's gate, or waits in front of it.
+/// </summary>
+internal sealed class BalanceMiddleware(RequestDelegate next, Balancer balancer, GateQueue queue)
 {
     public Task Invoke(HttpContext context)
     {
         var proxy = context.GetReverseProxyFeature();
-        var cluster = proxy.Route.Cluster!;
+        var runtime = ClusterRuntime.Of(proxy.Route.Cluster!);
         var candidates = proxy.AvailableDestinations is DestinationsOfSessions sessions ? sessions.ForAll : proxy.AvailableDestinations;
         var hasBody = context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody ?? true;
-        var pass = balancer.Choose(context, cluster, candidates, hasBody, out var retryAfter);
-        if (pass.Destination is null && retryAfter is not null && candidates.Count == 1 && proxy.AllDestinations.Count > 1)
+        if (runtime.Gate is { } gate)
         {
-            // The one that its session is bound to is being probed by another request.
-            var others = cluster.DestinationsState.AvailableDestinations;
-            pass = others.Count > 1 ? balancer.Choose(context, cluster, others, hasBody, out retryAfter) : pass;
+            return EnterAsync(context, proxy, gate, new DestinationTurn(balancer, context, proxy, candidates, hasBody));
         }
 
+        var pass = balancer.ChooseFirst(context, proxy, runtime, candidates, hasBody, out var retryAfter);
+        return GoOn(context, proxy, pass, retryAfter);
+    }
+
+    private async Task EnterAsync(HttpContext context, IReverseProxyFeature proxy, Gate gate, DestinationTurn turn)
+    {
+        if (!gate.TryEnter(turn) && !await queue.WaitAsync(gate, turn, context))
+        {
+            return;
+        }
+
+        try
+        {
+            await GoOn(context, proxy, turn.Pass, turn.RetryAfter);
+        }
+        finally
+        {
+            gate.Leave();
+        }
+    }
+
+    private Task GoOn(HttpContext context, IReverseProxyFeature proxy, AttemptPass pass, TimeSpan? retryAfter)
+    {
         if (pass.Destination is { } destination)
         {
             proxy.AvailableDestinations = destination;
@@ -35,5 +60,32 @@ internal sealed class BalanceMiddleware(RequestDelegate next, Balancer balancer)
 
         proxy.AvailableDestinations = []; // which the forwarder answers
         return next(context);
+    }
+
+    /// <summary>Has its turn when there is a destination with room, or when waiting for one would be no use.</summary>
+    private sealed class DestinationTurn(
+        Balancer balancer, HttpContext context, IReverseProxyFeature proxy, IReadOnlyList<DestinationState> candidates, bool hasBody) : Turn
+    {
+        private readonly ClusterState _cluster = proxy.Route.Cluster!;
+        private bool _hasWaited;
+
+        public AttemptPass Pass { get; private set; }
+
+        /// <summary>When breakers let no attempt through: how long to wait.</summary>
+        public TimeSpan? RetryAfter { get; private set; }
+
+        public override bool Take()
+        {
+            Pass = balancer.ChooseFirst(context, proxy, ClusterRuntime.Of(_cluster), Candidates(), hasBody, out var retryAfter);
+            RetryAfter = retryAfter;
+            _hasWaited = true;
+            return !Pass.IsFull;
+        }
+
+        /// <summary>Of one that has waited, those of now; a session stays bound to a destination that is sound.</summary>
+        private IReadOnlyList<DestinationState> Candidates() =>
+            !_hasWaited || (candidates.Count == 1 && AvailabilityPolicy.IsSound(candidates[0]))
+                ? candidates
+                : _cluster.DestinationsState.AvailableDestinations;
     }
 }

@@ -19,6 +19,7 @@ internal static class BalancingServices
         services.AddSingleton<ReplayRoom>();
         services.AddSingleton<BreakerMetrics>();
         services.AddHostedService(provider => provider.GetRequiredService<BreakerMetrics>());
+        services.AddHostedService<GateMetrics>();
         services.Wrap<IClusterDestinationsUpdater, AvailabilityUpdater>();
         services.AddSingleton<DestinationKeeper>();
         services.AddSingleton<IClusterChangeListener>(provider => provider.GetRequiredService<DestinationKeeper>());

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using EdgeProxy.Configuration;
+using EdgeProxy.Shedding;
 using Yarp.ReverseProxy.Model;
 
 namespace EdgeProxy.Resilience;
@@ -20,6 +21,9 @@ internal sealed class ClusterRuntime
 
     /// <summary>Attempts beyond the first that its requests still get.</summary>
     public RetryBudget Budget { get; private set; } = new(new RetryBudgetSettings());
+
+    /// <summary>Bounds what is under way in the cluster; null: nothing does.</summary>
+    public Gate? Gate { get; private set; }
 
     /// <summary>To be held by whoever changes the state of a breaker of this cluster.</summary>
     public Lock Changing { get; } = new();
@@ -50,6 +54,7 @@ internal sealed class ClusterRuntime
     public void Apply(ClusterState cluster, ClusterSettings settings)
     {
         Settings = settings;
+        Bound(settings.Concurrency);
         if (Budget.Settings != settings.RetryBudget)
         {
             Budget = new RetryBudget(settings.RetryBudget);
@@ -74,6 +79,15 @@ internal sealed class ClusterRuntime
         var runtimes = cluster.Destinations.Values.Select(DestinationRuntime.Of).ToList();
         IsWeighted = runtimes.Select(runtime => runtime.Weight).Distinct().Count() > 1;
         HasDraining = runtimes.Any(runtime => runtime.Mode == DestinationMode.Draining);
+    }
+
+    /// <summary>The cluster as an earlier revision knew it: what goes there counts at the same gate.</summary>
+    public void ShareGate(ClusterRuntime known) => Gate = known.Gate;
+
+    private void Bound(ConcurrencySettings? bounds)
+    {
+        Gate?.Apply(bounds ?? ConcurrencySettings.None);
+        Gate = bounds is null ? null : Gate ?? new Gate(bounds);
     }
 
     private static Circuit NewCircuit(BreakerSettings breaker) =>

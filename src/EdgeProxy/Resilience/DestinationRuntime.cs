@@ -89,6 +89,24 @@ internal sealed class DestinationRuntime
 
     public void Enter() => Interlocked.Increment(ref _inFlight);
 
+    /// <summary>Enters unless <paramref name="max"/> attempts are under way.</summary>
+    public bool TryEnter(int max)
+    {
+        var inside = InFlight;
+        while (inside < max)
+        {
+            var seen = Interlocked.CompareExchange(ref _inFlight, inside + 1, inside);
+            if (seen == inside)
+            {
+                return true;
+            }
+
+            inside = seen;
+        }
+
+        return false;
+    }
+
     public void Leave() => Interlocked.Decrement(ref _inFlight);
 
     private static Circuit NewCircuit(BreakerSettings breaker, EjectionSettings ejection) => new(breaker, TimesOf(breaker, ejection));

@@ -35,15 +35,17 @@ internal sealed class Http2Client : IDisposable
     public int Connections => Volatile.Read(ref _connections);
 
     /// <summary>Returns when the answer's head is here.</summary>
-    public Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, HttpContent? content = null) => _client.SendAsync(
-        new HttpRequestMessage(method, path)
-        {
-            Version = HttpVersion.Version20,
-            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
-            Content = content,
-        },
-        HttpCompletionOption.ResponseHeadersRead,
-        Wait.Deadline);
+    public Task<HttpResponseMessage> SendAsync(
+        HttpMethod method, string path, HttpContent? content = null, CancellationToken? until = null) =>
+        _client.SendAsync(
+            new HttpRequestMessage(method, path)
+            {
+                Version = HttpVersion.Version20,
+                VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+                Content = content,
+            },
+            HttpCompletionOption.ResponseHeadersRead,
+            until ?? Wait.Deadline);
 
     public void Dispose() => _client.Dispose();
 }

@@ -1,0 +1,162 @@
+using EdgeProxy.Configuration;
+
+namespace EdgeProxy.Shedding;
+
+/// <summary>
+/// How many may be inside at once, and how many wait in front, first come, first served. Who enters leaves, once. While there is
+/// room and nobody waits, entering is one exchange of a number and leaving another; the lock is for the queue. It knows no clock:
+/// whoever waits is taken out by <see cref="Remove"/> when its time is over.
+/// </summary>
+internal sealed class Gate(ConcurrencySettings bounds)
+{
+    private readonly Lock _queueing = new();
+    private readonly LinkedList<Turn> _queue = new();
+    private volatile ConcurrencySettings _bounds = bounds;
+    private int _inside;
+    private int _waiting;
+
+    public ConcurrencySettings Bounds => _bounds;
+
+    /// <summary>Those that have entered and not left.</summary>
+    public int Inside => Volatile.Read(ref _inside);
+
+    public int Waiting => Volatile.Read(ref _waiting);
+
+    /// <summary>Other bounds, for all that come and for those that wait. Nobody who is inside or waits is turned away by them.</summary>
+    public void Apply(ConcurrencySettings bounds)
+    {
+        _bounds = bounds;
+        Look();
+    }
+
+    /// <summary>Enters if there is room, nobody waits, and the turn gets what it needs besides. Who has entered must leave.</summary>
+    public bool TryEnter(Turn? turn = null)
+    {
+        if (Waiting > 0 || !TryCount())
+        {
+            return false;
+        }
+
+        var taken = false;
+        try
+        {
+            taken = turn is null || turn.Take();
+        }
+        finally
+        {
+            if (!taken)
+            {
+                Leave();
+            }
+        }
+
+        return taken;
+    }
+
+    /// <summary>Stands at the queue's end, if there is room in it. Its turn may have come when this returns.</summary>
+    public bool TryQueue(Turn turn)
+    {
+        lock (_queueing)
+        {
+            if (_queue.Count >= _bounds.Queue)
+            {
+                return false;
+            }
+
+            (turn.Gate, turn.Place) = (this, _queue.AddLast(turn));
+            Interlocked.Increment(ref _waiting); // before looking: who leaves after this sees it
+            LetIn();
+            return true;
+        }
+    }
+
+    public void Leave()
+    {
+        Interlocked.Decrement(ref _inside);
+        Look();
+    }
+
+    /// <summary>There may be room: lets in those whose turn it is.</summary>
+    public void Look()
+    {
+        if (Waiting > 0)
+        {
+            lock (_queueing)
+            {
+                LetIn();
+            }
+        }
+    }
+
+    /// <summary>The same, soon: for callers that hold a lock of their own.</summary>
+    public void LookSoon()
+    {
+        if (Waiting > 0)
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(static gate => gate.Look(), this, preferLocal: false);
+        }
+    }
+
+    /// <summary>Takes a turn out of the queue; without effect when it has entered already.</summary>
+    public void Remove(Turn turn, TurnEnd end)
+    {
+        lock (_queueing)
+        {
+            if (turn.Place is { } place)
+            {
+                Drop(place);
+                turn.End(end);
+            }
+        }
+    }
+
+    private void LetIn()
+    {
+        while (_queue.First is { } first && TryCount())
+        {
+            try
+            {
+                if (!first.Value.Take())
+                {
+                    Interlocked.Decrement(ref _inside);
+                    return;
+                }
+
+                Drop(first);
+                first.Value.End(TurnEnd.Entered);
+            }
+            catch (Exception exception)
+            {
+                // A bug, and the waiting request's: not of the one that is just leaving.
+                Interlocked.Decrement(ref _inside);
+                Drop(first);
+                first.Value.Fail(exception);
+            }
+        }
+    }
+
+    private void Drop(LinkedListNode<Turn> node)
+    {
+        _queue.Remove(node);
+        node.Value.Place = null;
+        Interlocked.Decrement(ref _waiting);
+    }
+
+    private bool TryCount()
+    {
+        var max = _bounds.Max ?? int.MaxValue;
+        var inside = Inside;
+        while (inside < max)
+        {
+            var seen = Interlocked.CompareExchange(ref _inside, inside + 1, inside);
+            if (seen == inside)
+            {
+                return true;
+            }
+
+            inside = seen;
+        }
+
+        return false;
+    }
+}

@@ -1,0 +1,58 @@
+using System.Diagnostics.Metrics;
+using EdgeProxy.Errors;
+using EdgeProxy.Metrics;
+
+namespace EdgeProxy.Shedding;
+
+/// <summary>Waits in front of gates, and says how a request fails that does not get in.</summary>
+internal sealed class GateQueue
+{
+    /// <summary>Seconds that a client is asked to stay away.</summary>
+    public const int RetryAfter = 1;
+
+    private readonly TimeProvider _time;
+    private readonly Histogram<double> _wait;
+
+    public GateQueue(IMeterFactory meters, TimeProvider time)
+    {
+        _time = time;
+        _wait = meters.CreateEdgeMeter().CreateHistogram(
+            "edgeproxy_queue_wait_seconds", "s", "Time that a request waited at a bound of `Concurrency`.", advice: EdgeMeter.Durations);
+    }
+
+    /// <summary>For a request that did not get in at once. False: it has failed, and its failure is set.</summary>
+    public async ValueTask<bool> WaitAsync(Gate gate, Turn turn, HttpContext context)
+    {
+        if (!gate.TryQueue(turn))
+        {
+            context.Fail(EdgeErrors.ConcurrencyLimit, RetryAfter);
+            return false;
+        }
+
+        var edge = context.Edge();
+        var began = _time.GetTimestamp();
+        TurnEnd end;
+        using (_time.CreateTimer(
+            static turn => ((Turn)turn!).Leave(TurnEnd.TimedOut), turn, gate.Bounds.QueueTimeout, Timeout.InfiniteTimeSpan))
+        using (context.RequestAborted.UnsafeRegister(static turn => ((Turn)turn!).Leave(TurnEnd.GivenUp), turn))
+        {
+            end = await turn.Ended;
+        }
+
+        var waited = _time.GetTimestamp() - began;
+        edge.QueuedTicks += waited;
+        var route = new KeyValuePair<string, object?>("route", edge.Route?.RouteId ?? EdgeMeter.NoRoute);
+        _wait.Record((double)waited / _time.TimestampFrequency, route);
+        switch (end)
+        {
+            case TurnEnd.TimedOut:
+                context.Fail(EdgeErrors.QueueTimeout, RetryAfter);
+                return false;
+            case TurnEnd.GivenUp:
+                context.Fail(context.IsPastDeadline() ? EdgeErrors.DeadlineExceeded : EdgeErrors.ClientDisconnected);
+                return false;
+            default:
+                return true;
+        }
+    }
+}
