@@ -56,6 +56,18 @@ internal sealed class EdgeContext(Revision revision, string requestId, long star
     /// <summary>The attempt that is under way, from the choice of its destination to the end of its answer.</summary>
     public AttemptPass Attempt { get; set; }
 
+    /// <summary>What the route does with the outcome of the attempts; null: passes it on.</summary>
+    public Detour? Detour { get; set; }
+
+    /// <summary>The fallback that answered, such as `cluster`; null: none did.</summary>
+    public string? FallbackKind { get; set; }
+
+    /// <summary>How long destinations are waited for: as the route says, or for the cluster that stands in for the route's own.</summary>
+    public TimeoutSettings Timeouts => OtherTimeouts ?? Route!.Timeouts;
+
+    /// <summary>Not null while another cluster stands in for the route's own.</summary>
+    public TimeoutSettings? OtherTimeouts { get; set; }
+
     /// <summary>The route's time for the request has run out, and that is what ended the forward.</summary>
     public bool DeadlinePassed { get; set; }
 

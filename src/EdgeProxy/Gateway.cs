@@ -4,6 +4,7 @@ using EdgeProxy.Configuration;
 using EdgeProxy.Connections;
 using EdgeProxy.Draining;
 using EdgeProxy.Errors;
+using EdgeProxy.Fallbacks;
 using EdgeProxy.Health;
 using EdgeProxy.Metrics;
 using EdgeProxy.RateLimiting;
@@ -74,6 +75,7 @@ internal sealed partial class Gateway : IAsyncDisposable
         services.AddEdgeRateLimiting();
         services.AddEdgeShedding();
         services.AddEdgeReverseProxy();
+        services.AddEdgeFallbacks();
         services.AddEdgeRouting();                   // after all that adds routing: its choice of hosts replaces the platform's
         services.AddEdgeHealth();
         builder.WebHost.UseEdgeListeners(revision.Edge);

@@ -2,6 +2,7 @@ using EdgeProxy.Clients;
 using EdgeProxy.Configuration;
 using EdgeProxy.Draining;
 using EdgeProxy.Errors;
+using EdgeProxy.Fallbacks;
 using EdgeProxy.Metrics;
 using EdgeProxy.Requests;
 using EdgeProxy.Resilience;
@@ -39,13 +40,20 @@ internal static class Pipeline
             proxy.UseMiddleware<RetiringClustersMiddleware>(); // first: what follows chooses among the destinations given here
             proxy.UseMiddleware<DrainingSessionsMiddleware>(); // before affinity: sessions stay where no new ones go
             proxy.UseSessionAffinity();              // before balancing: narrows the choice to the destination the client stuck to
-            proxy.UseMiddleware<ReplayMiddleware>(); // before balancing: no destination is kept while a client uploads
+            proxy.UseWhen(IsSpecial, special =>
+            {
+                special.UseMiddleware<ReplayMiddleware>(); // before balancing: no destination is kept while a client uploads
+                special.UseMiddleware<FallbackMiddleware>(); // around all that can fail a request, and that may be done for another cluster
+            });
             proxy.UseMiddleware<BalanceMiddleware>(); // through the cluster's gate, chooses the destination and counts it as busy
             proxy.UseMiddleware<ForwardMiddleware>(); // around the forward: keeps account of the time spent on destinations
             proxy.UsePassiveHealthChecks();          // around the forward that follows: judges its outcome
         }).WithRouteSettings(revisions)
             .WithRouteGates(revisions, app.Services.GetRequiredService<RouteGates>()); // around all of the proxy, on routes that have one
     }
+
+    /// <summary>Most routes are not: they pay for no more than this question.</summary>
+    private static bool IsSpecial(HttpContext context) => context.Edge().Route is { Retry: not null } or { Fallback: not null };
 
     /// <summary>The platform's limiter costs every request that passes it some turns, whether there are limits or not.</summary>
     private static bool IsLimited(HttpContext context) => context.Edge().Route is { RateLimits.IsEmpty: false };

@@ -123,6 +123,11 @@ internal static class DecisionText
         {
             json.WriteString("retrySkipped", reason);
         }
+
+        if (edge.FallbackKind is { } kind)
+        {
+            json.WriteString("fallback", kind);
+        }
     }
 
     private static void WriteRequest(Utf8JsonWriter json, HttpContext context, EdgeContext edge, bool withQuery)

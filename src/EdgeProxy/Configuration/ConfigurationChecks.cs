@@ -13,6 +13,7 @@ internal static class ConfigurationChecks
         RateLimitChecks.Check(draft, faults);
         ClusterChecks.Check(draft, faults);
         RouteChecks.Check(draft, faults);
+        FallbackChecks.Check(draft, faults);
         ReferenceChecks.Check(draft, faults);
         RouteOverlap.Check(draft, faults);
         PathBypass.Check(draft, faults);

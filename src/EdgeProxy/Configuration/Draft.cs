@@ -79,17 +79,30 @@ internal sealed record RouteDraft(Entry Entry, RouteConfig Config)
         ? IsReserved(single.Text) ? [] : [single]
         : Entry.Section.Scalars("RateLimits");
 
+    /// <summary>The values that name a cluster.</summary>
+    public IEnumerable<ScalarNode> ClusterNames =>
+        new[] { Entry.Section.Find("ClusterId"), Entry.Section.Object("Fallback").Find("Cluster") }.OfType<ScalarNode>();
+
     public static bool IsReserved(string policy) =>
         policy.Equals("Default", StringComparison.OrdinalIgnoreCase) || policy.Equals("Disable", StringComparison.OrdinalIgnoreCase);
 
     public RouteSettings ToSettings(
-        FrozenDictionary<string, PolicyDraft> policies, FrozenDictionary<string, ClusterSettings> clusters) => new()
+        FrozenDictionary<string, PolicyDraft> policies, FrozenDictionary<string, ClusterSettings> clusters)
+    {
+        var timeouts = Entry.Section.Object("Timeouts");
+        var retry = RetrySection.Bind(Entry.Section.Object("Retry"));
+        var fallback = FallbackSection.Bind(Entry.Section.Object("Fallback"), timeouts, clusters);
+        return new RouteSettings
         {
             RouteId = Entry.Id,
             ClusterId = clusters[Config.ClusterId!].ClusterId,
             Timeout = Config.Timeout,
-            Retry = RetrySection.Bind(Entry.Section.Object("Retry")),
-            Timeouts = TimeoutSection.BindRoute(Entry.Section.Object("Timeouts"), clusters[Config.ClusterId!].Timeouts),
+            Retry = retry,
+            Fallback = fallback,
+            KeptBodyBytes = retry is { Attempts: > 1 } || fallback?.Cluster is not null
+                ? (retry ?? new RetrySettings()).ReplayBodyBytes
+                : 0,
+            Timeouts = TimeoutSection.BindRoute(timeouts, clusters[Config.ClusterId!].Timeouts),
             Concurrency = ConcurrencySection.Bind(Entry.Section.Object("Concurrency")),
             RateLimits = [.. PolicyNames.Select(name => policies[name.Text].Policy)],
             Cost = Entry.Section.Number("Cost") * Rate.Token,
@@ -98,4 +111,5 @@ internal sealed record RouteDraft(Entry Entry, RouteConfig Config)
             NormalizesUpstreamErrors = RouteSection.NormalizesUpstreamErrors(Entry.Section),
             Owner = Entry.Section.Text("Owner"),
         };
+    }
 }

@@ -45,13 +45,8 @@ internal static class ReferenceChecks
     {
         var clusters = draft.Root.Object("ReverseProxy").Find("Clusters") as ObjectNode;
         var used = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
-        foreach (var route in draft.Routes)
+        foreach (var id in draft.Routes.SelectMany(route => route.ClusterNames))
         {
-            if (route.Entry.Section.Find("ClusterId") is not ScalarNode id)
-            {
-                continue;
-            }
-
             used.Add(id.Text);
             if (!Exists(clusters, id))
             {

@@ -40,6 +40,12 @@ internal sealed record RouteSettings
     /// <summary>How many of its requests may be under way at once; null: any number.</summary>
     public ConcurrencySettings? Concurrency { get; init; }
 
+    /// <summary>What a client gets in place of a failure; null: the failure.</summary>
+    public FallbackSettings? Fallback { get; init; }
+
+    /// <summary>Bodies up to this size are read before the first attempt, so that they can be sent again. 0: none.</summary>
+    public int KeptBodyBytes { get; init; }
+
     /// <summary>Team to ask about this route; shown by the admin API.</summary>
     public string? Owner { get; init; }
 }

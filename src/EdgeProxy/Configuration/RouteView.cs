@@ -20,6 +20,7 @@ internal sealed record RouteView(
     RetrySettings? Retry,
     string? NormalizeUpstreamErrors,
     GateView? Concurrency,
+    FallbackView? Fallback,
     long? MaxRequestBodySize,
     IReadOnlyList<IReadOnlyDictionary<string, string>> Transforms)
 {
@@ -38,6 +39,7 @@ internal sealed record RouteView(
         settings.Retry,
         settings.NormalizesUpstreamErrors ? RouteSection.NonConforming : null,
         GateView.Of(gate),
+        FallbackView.Of(settings.Fallback),
         route.MaxRequestBodySize,
         route.Transforms ?? []);
 }

@@ -10,7 +10,7 @@ internal static class ErrorWriter
     {
         var edge = context.Edge();
         edge.AnsweredByEdge = !failure.IsUpstreams;
-        StartAfresh(context, edge, failure);
+        StartAfresh(context, failure);
         WriteFields(context.Response, failure, edge.Revision.Edge.Name);
 
         var request = context.Request;
@@ -41,16 +41,18 @@ internal static class ErrorWriter
     }
 
     /// <summary>Takes everything off the response but the fields that are about the request rather than about its answer.</summary>
-    private static void StartAfresh(HttpContext context, EdgeContext edge, EdgeFailure failure)
+    /// <param name="failure">What is to be told instead; null: no failure.</param>
+    public static void StartAfresh(HttpContext context, EdgeFailure? failure)
     {
-        var error = failure.Error;
+        var edge = context.Edge();
+        var error = failure?.Error;
         var headers = context.Response.Headers;
-        var upstreams = failure.IsUpstreams ? UpstreamFields.Of(headers, edge) : null;
+        var upstreams = failure is { IsUpstreams: true } ? UpstreamFields.Of(headers, edge) : null;
         var connection = headers.Connection;
         var limit = headers["RateLimit"];
         var policy = headers["RateLimit-Policy"];
         var allow = error == EdgeErrors.MethodNotAllowed ? headers.Allow : default;
-        var authenticate = error.Status == StatusCodes.Status401Unauthorized ? headers.WWWAuthenticate : default;
+        var authenticate = error?.Status == StatusCodes.Status401Unauthorized ? headers.WWWAuthenticate : default;
 
         context.Response.Clear();
         upstreams?.ForEach(headers.Add);
@@ -60,7 +62,7 @@ internal static class ErrorWriter
         Restore(headers, "RateLimit-Policy", policy);
         Restore(headers, "Allow", allow);
         Restore(headers, "WWW-Authenticate", authenticate);
-        if (EndsConnection(error) && HttpProtocol.IsHttp11(context.Request.Protocol))
+        if (error is not null && EndsConnection(error) && HttpProtocol.IsHttp11(context.Request.Protocol))
         {
             headers.Connection = "close";
         }

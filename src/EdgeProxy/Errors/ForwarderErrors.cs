@@ -68,6 +68,14 @@ internal static class ForwarderErrors
         };
     }
 
+    /// <summary>Why an attempt had no answer, other than that it was given up.</summary>
+    public static EdgeError OfAttempt(Exception exception) => exception switch
+    {
+        ResponseTimeoutException => EdgeErrors.UpstreamResponseTimeout,
+        OperationCanceledException => EdgeErrors.UpstreamConnectTimeout,
+        _ => OfRequest(exception),
+    };
+
     /// <summary>Why no answer came.</summary>
     private static EdgeError OfRequest(Exception? exception) => UpstreamFaults.Of(exception) switch
     {

@@ -19,7 +19,7 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
         var pool = pools.Pooled;
         while (true)
         {
-            var limit = AttemptLimit.Begin(edge.Route!.Timeouts, time, client, upload, cancellation);
+            var limit = AttemptLimit.Begin(edge.Timeouts, time, client, upload, cancellation);
             var started = time.GetTimestamp();
             var (outcome, status) = (AttemptOutcome.Failed, 0);
             try

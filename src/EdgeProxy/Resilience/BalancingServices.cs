@@ -16,6 +16,7 @@ internal static class BalancingServices
         services.AddSingleton<Balancer>();
         services.AddSingleton<Breakers>();
         services.AddSingleton<Attempts>();
+        services.AddSingleton<OtherCluster>();
         services.AddSingleton<ReplayRoom>();
         services.AddSingleton<BreakerMetrics>();
         services.AddHostedService(provider => provider.GetRequiredService<BreakerMetrics>());

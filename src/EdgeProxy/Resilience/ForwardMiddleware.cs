@@ -15,7 +15,7 @@ internal sealed class ForwardMiddleware(RequestDelegate next, Breakers breakers,
     {
         var edge = context.Edge();
         var stream = context.Features.Get<IHttpResetFeature>();
-        RouteCluster.Apply(context, edge.Route!);
+        RouteCluster.Apply(context, edge);
         try
         {
             await (stream is null ? next(context) : ForwardAsync(context, stream));

@@ -1,4 +1,3 @@
-using EdgeProxy.Configuration;
 using EdgeProxy.Errors;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -13,13 +12,13 @@ internal sealed class ReplayMiddleware(RequestDelegate next, ReplayRoom room)
     private const int Piece = 16 * 1024;
 
     public Task Invoke(HttpContext context) =>
-        context.Edge().Route?.Retry is { Attempts: > 1, ReplayBodyBytes: > 0 } retry && IsKept(context, retry)
-            ? InvokeAsync(context, retry.ReplayBodyBytes)
+        context.Edge().Route is { KeptBodyBytes: > 0 and var most } && IsKept(context, most)
+            ? InvokeAsync(context, most)
             : next(context);
 
-    private static bool IsKept(HttpContext context, RetrySettings retry) =>
+    private static bool IsKept(HttpContext context, int most) =>
         context.Features.Get<IHttpRequestBodyDetectionFeature>() is not { CanHaveBody: false }
-        && !(context.Request.ContentLength > retry.ReplayBodyBytes)
+        && !(context.Request.ContentLength > most)
         && RetryLoop.Takes(context)
         && !GrpcAnswer.IsExpected(context.Request.ContentType);
 

@@ -63,12 +63,12 @@ internal sealed class RetryLoop(string cluster, AttemptSender sender, Attempts a
             return false;
         }
 
-        var body = ReplayOf(client, end);
+        var body = Replay.Of(client, end);
         var decision = RetryDecision.Of(retry, new RetryQuestion
         {
             Class = end.Class,
             IsIdempotent = retry.Idempotent || Idempotence.Of(request.Method.Method),
-            CanSendBody = client.Request.Body is not Upload || body is not null || (end.IsUnsent && IsUntouched(client)),
+            CanSendBody = Replay.CanSend(client, body, end),
             Made = tried.Count,
             HasOther = Attempts.HasOther(client, tried),
             Asked = end.Asked,
@@ -113,28 +113,6 @@ internal sealed class RetryLoop(string cluster, AttemptSender sender, Attempts a
     {
         attempts.Skipped(cluster, reason);
         client.Edge().Record?.RetrySkipped = reason;
-    }
-
-    private static bool IsUntouched(HttpContext client) => client.Request.Body is Upload { IsUntouched: true };
-
-    /// <summary>The body, when all of it is at hand: kept before the first attempt, or the one message of a gRPC call.</summary>
-    private static ReplayBody? ReplayOf(HttpContext client, AttemptEnd end)
-    {
-        if (client.Features.Get<ReplayBody>() is { } kept)
-        {
-            return kept;
-        }
-
-        return !end.IsUnsent && client.Request.Body is Upload { IsComplete: true, Record: { } record }
-            && ReplayBody.IsOneMessage(record.Span)
-            ? Keep(client, new ReplayBody(record.ToArray(), record.Length))
-            : null;
-    }
-
-    private static ReplayBody Keep(HttpContext client, ReplayBody body)
-    {
-        client.Features.Set(body);
-        return body;
     }
 
     /// <summary>The last answer stands and says why there was no other; without one, that is the error.</summary>

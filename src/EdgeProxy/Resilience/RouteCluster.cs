@@ -8,23 +8,25 @@ namespace EdgeProxy.Resilience;
 /// <summary>A cluster as one route sees it: YARP takes the longest silence from the cluster, and a route may have its own.</summary>
 internal static class RouteCluster
 {
-    private static readonly ConditionalWeakTable<RouteSettings, ClusterModel> Models = [];
+    private static readonly ConditionalWeakTable<object, ClusterModel> Models = [];
 
     /// <summary>Gives the request the route's own silence, if it has one.</summary>
-    public static void Apply(HttpContext context, RouteSettings route)
+    public static void Apply(HttpContext context, EdgeContext edge)
     {
         var proxy = context.GetReverseProxyFeature();
-        if ((proxy.Cluster.Config.HttpRequest?.ActivityTimeout ?? TimeoutSettings.DefaultIdle) == route.Timeouts.Idle)
+        var idle = edge.Timeouts.Idle;
+        if ((proxy.Cluster.Config.HttpRequest?.ActivityTimeout ?? TimeoutSettings.DefaultIdle) == idle)
         {
             return;
         }
 
-        if (!Models.TryGetValue(route, out var model) || model.HttpClient != proxy.Cluster.HttpClient)
+        object owner = edge.OtherTimeouts is null ? edge.Route! : edge.Route!.Fallback!;
+        if (!Models.TryGetValue(owner, out var model) || model.HttpClient != proxy.Cluster.HttpClient)
         {
             var config = proxy.Cluster.Config;
-            var request = (config.HttpRequest ?? new ForwarderRequestConfig()) with { ActivityTimeout = route.Timeouts.Idle };
+            var request = (config.HttpRequest ?? new ForwarderRequestConfig()) with { ActivityTimeout = idle };
             model = new ClusterModel(config with { HttpRequest = request }, proxy.Cluster.HttpClient);
-            Models.AddOrUpdate(route, model);
+            Models.AddOrUpdate(owner, model);
         }
 
         context.Features.Set<IReverseProxyFeature>(new ReverseProxyFeature

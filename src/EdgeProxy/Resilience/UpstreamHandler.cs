@@ -5,6 +5,13 @@ namespace EdgeProxy.Resilience;
 /// <summary>Sends the requests of one cluster, under YARP's forwarder, where the status is known before a byte is copied.</summary>
 internal sealed class UpstreamHandler(UpstreamPools pools, AttemptSender sender, RetryLoop retries) : HttpMessageHandler
 {
+    /// <summary>Attempts at this cluster, as many as the route allows.</summary>
+    public Task<HttpResponseMessage> AttemptAsync(
+        HttpRequestMessage request, HttpContext client, EdgeContext edge, CancellationToken cancellation) =>
+        edge.Route!.Retry is { } retry && RetryLoop.Takes(client)
+            ? retries.SendAsync(request, client, retry, cancellation)
+            : sender.SendAsync(request, client, cancellation);
+
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         if (request.Client() is not { } client)
@@ -12,9 +19,10 @@ internal sealed class UpstreamHandler(UpstreamPools pools, AttemptSender sender,
             return ProbedAddress.SendAsync(pools.Probes, request, cancellationToken);
         }
 
-        return client.Edge().Route!.Retry is { } retry && RetryLoop.Takes(client)
-            ? retries.SendAsync(request, client, retry, cancellationToken)
-            : sender.SendAsync(request, client, cancellationToken);
+        var edge = client.Edge();
+        return edge.Detour is { } detour
+            ? detour.SendAsync(request, client, this, cancellationToken)
+            : AttemptAsync(request, client, edge, cancellationToken);
     }
 
     protected override void Dispose(bool disposing)

@@ -19,9 +19,13 @@ internal sealed class NormalisingTransform(TimeProvider time) : ResponseTransfor
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
     public override ValueTask ApplyAsync(ResponseTransformContext context) =>
-        context.ProxyResponse is { } answer && (int)answer.StatusCode >= 400 && IsOther(context.HttpContext, answer)
+        context.ProxyResponse is { } answer && (int)answer.StatusCode >= 400 && IsUpstreams(context.HttpContext.Edge())
+            && IsOther(context.HttpContext, answer)
             ? ReplaceAsync(context, answer)
             : default;
+
+    /// <summary>A destination's answer, and the one that goes to the client: no fallback answers.</summary>
+    private static bool IsUpstreams(EdgeContext edge) => edge is { AnsweredByEdge: false, Detour: not { Replaces: true } };
 
     /// <summary>Neither in the format nor of a kind that is left alone.</summary>
     private static bool IsOther(HttpContext client, HttpResponseMessage answer)

@@ -12,7 +12,14 @@ public sealed class RouteFaultTests
     public static TheoryData<string, string, string?, string> Routes() => new()
     {
         { "unknown_key", ".RouteId", null, """§"RouteId": "x" """ },
-        { "unknown_key", ".Fallback", null, """§"Fallback": {}""" },
+        { "unknown_key", ".Idempotency", null, """§"Idempotency": {}""" },
+        { "missing_key", ".Fallback", null, """ "Fallback": §{ "On": [ "open" ] }""" },
+        { "unknown_cluster", ".Fallback.Cluster", null, """ "Fallback": { "Cluster": §"nowhere" }""" },
+        { "invalid_value", ".Fallback.Cluster", null, """ "Fallback": { "Cluster": §"C" }""" },
+        { "invalid_value", ".Fallback.On[1]", null, """ "Fallback": { "Static": {}, "On": [ "503", §"404" ] }""" },
+        { "out_of_range", ".Fallback.Static.Status", null, """ "Fallback": { "Static": { "Status": §100 } }""" },
+        { "conflicting_keys", ".Fallback.Static.Body", null, """ "Fallback": { "Static": { "Status": 204, "Body": §"x" } }""" },
+        { "invalid_value", ".Fallback.Static.ContentType", null, """ "Fallback": { "Static": { "ContentType": §"a\r\nb" } }""" },
         { "unknown_key", ".Ownr", "Owner", """§"Ownr": "x" """ },
         { "unknown_rate_limit", ".RateLimiterPolicy", null, """ "RateLimiterPolicy": §"standard" """ },
         { "unknown_rate_limit", ".RateLimits[0]", null, """ "RateLimits": [ §"standard" ]""" },

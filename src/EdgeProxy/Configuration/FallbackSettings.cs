@@ -1,0 +1,118 @@
+using System.Collections.Frozen;
+using System.Globalization;
+
+namespace EdgeProxy.Configuration;
+
+/// <summary>What went wrong with a request, as far as `Fallback.On` tells it apart.</summary>
+[Flags]
+internal enum Trouble
+{
+    None = 0,
+
+    /// <summary>No connection, or no whole head of an answer.</summary>
+    Transport = 1,
+
+    /// <summary>No answer in time.</summary>
+    Timeout = 2,
+
+    /// <summary>A breaker let nothing through.</summary>
+    Open = 4,
+
+    /// <summary>No destination is available.</summary>
+    NoDestination = 8,
+
+    /// <summary>An answer with a status that counts as trouble.</summary>
+    Status = 16,
+}
+
+/// <summary>What a client gets in place of a failure.</summary>
+internal sealed record FallbackSettings
+{
+    /// <summary>Never <see cref="Trouble.Status"/>: those are <see cref="Statuses"/>.</summary>
+    public Trouble On { get; init; } = Trouble.Transport | Trouble.Timeout | Trouble.Open | Trouble.NoDestination;
+
+    public FrozenSet<int> Statuses { get; init; } = FrozenSet.Create(503);
+
+    /// <summary>The cluster to ask then; null: none.</summary>
+    public string? Cluster { get; init; }
+
+    /// <summary>How long that cluster's destinations are waited for.</summary>
+    public TimeoutSettings ClusterTimeouts { get; init; } = new();
+
+    /// <summary>An answer that is always the same; null: none.</summary>
+    public StaticAnswer? Static { get; init; }
+}
+
+/// <param name="Body">As it is sent. It may come from the environment: the admin API does not show it.</param>
+internal sealed record StaticAnswer(int Status, string ContentType, ReadOnlyMemory<byte> Body);
+
+/// <summary>Key `Fallback` of routes.</summary>
+internal static class FallbackSection
+{
+    public const int BodyBytesMax = 64 * 1024;
+
+    private static readonly TextShape Cause = new()
+    {
+        AnyScalar = true,
+        Pattern = "^(transport|timeout|open|no_destination|429|5[0-9][0-9])$",
+        Meaning = "transport, timeout, open, no_destination, 429 or a status from 500 to 599",
+    };
+
+    private static readonly TextShape ContentType = new() { Pattern = "^[!-~]([ -~]{0,126}[!-~])?$", Meaning = "a media type" };
+
+    private static readonly ObjectShape Static = new(
+        new Key("Status", new NumberShape(200, 599), "Status of the answer.") { Default = "200" },
+        new Key("ContentType", ContentType, "What the body is.") { Default = "application/json" },
+        new Key("Body", new TextShape(), "The body, up to 64 KiB; none with 204, 205 and 304.") { Default = "" });
+
+    public static ObjectShape Shape { get; } = new(
+        new Key("On", new ListShape(Cause, 1) { Distinct = true },
+            "What counts as a failure. Absent: transport, timeout, open, no_destination and 503."),
+        new Key("Cluster", new TextShape { Meaning = "the id of a cluster" }, "Another cluster to ask, within the same `Timeout`."),
+        new Key("Static", Static, "An answer that is always the same, when nothing else is left."));
+
+    /// <summary>Null when there is no such section.</summary>
+    public static FallbackSettings? Bind(
+        Section fallback, Section timeouts, FrozenDictionary<string, ClusterSettings> clusters)
+    {
+        if (!fallback.Exists)
+        {
+            return null;
+        }
+
+        var on = fallback.Texts("On");
+        var other = fallback.Text("Cluster") is { } id ? clusters[id] : null;
+        var settings = new FallbackSettings
+        {
+            Cluster = other?.ClusterId,
+            ClusterTimeouts = other is null ? new TimeoutSettings() : TimeoutSection.BindRoute(timeouts, other.Timeouts),
+            Static = BindStatic(fallback.Object("Static")),
+        };
+        return on.IsEmpty ? settings : settings with
+        {
+            On = on.Aggregate(Trouble.None, (all, one) => all | TroubleOf(one)),
+            Statuses = on.Where(one => char.IsAsciiDigit(one[0])).Select(one => int.Parse(one, CultureInfo.InvariantCulture)).ToFrozenSet(),
+        };
+    }
+
+    public static string NameOf(Trouble trouble) => trouble switch
+    {
+        Trouble.Transport => "transport",
+        Trouble.Timeout => "timeout",
+        Trouble.Open => "open",
+        Trouble.NoDestination => "no_destination",
+        _ => "status",
+    };
+
+    private static Trouble TroubleOf(string name) => name switch
+    {
+        "transport" => Trouble.Transport,
+        "timeout" => Trouble.Timeout,
+        "open" => Trouble.Open,
+        "no_destination" => Trouble.NoDestination,
+        _ => Trouble.None,
+    };
+
+    private static StaticAnswer? BindStatic(Section section) => !section.Exists ? null : new StaticAnswer(
+        (int)section.Number("Status"), section.Text("ContentType")!, System.Text.Encoding.UTF8.GetBytes(section.Text("Body")!));
+}

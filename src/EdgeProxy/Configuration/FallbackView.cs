@@ -1,0 +1,17 @@
+using System.Globalization;
+
+namespace EdgeProxy.Configuration;
+
+/// <summary>A route's `Fallback` as the admin API shows it. A body may hold secrets: its length is shown.</summary>
+internal sealed record FallbackView(IReadOnlyList<string> On, string? Cluster, StaticView? Static)
+{
+    public static FallbackView? Of(FallbackSettings? fallback) => fallback is null ? null : new FallbackView(
+        [
+            .. Enum.GetValues<Trouble>().Where(one => one != Trouble.None && fallback.On.HasFlag(one)).Select(FallbackSection.NameOf),
+            .. fallback.Statuses.Order().Select(status => status.ToString(CultureInfo.InvariantCulture)),
+        ],
+        fallback.Cluster,
+        fallback.Static is { } answer ? new StaticView(answer.Status, answer.ContentType, answer.Body.Length) : null);
+}
+
+internal sealed record StaticView(int Status, string ContentType, int BodyBytes);

@@ -1,0 +1,26 @@
+namespace EdgeProxy.Fallbacks;
+
+/// <summary>What an answer says of having come from a fallback.</summary>
+internal static class FallbackFields
+{
+    private const string Kind = "X-Edge-Fallback";
+    private const string ProxyStatus = "Proxy-Status";
+
+    public static void Mark(HttpResponseMessage answer, HttpContext client, string kind, Mishap mishap)
+    {
+        answer.Headers.TryAddWithoutValidation(Kind, kind);
+        answer.Headers.TryAddWithoutValidation(ProxyStatus, mishap.ProxyStatus(client.Edge().Revision.Edge.Name));
+    }
+}
+
+/// <summary>Who answered in place of a failure. The closed label set of `edgeproxy_fallbacks_total`.</summary>
+internal static class FallbackKinds
+{
+    public const string Cluster = "cluster";
+    public const string Static = "static";
+
+    /// <summary>Nobody: what went wrong stands.</summary>
+    public const string None = "none";
+
+    public static IReadOnlyList<string> All { get; } = [Cluster, Static, None];
+}
