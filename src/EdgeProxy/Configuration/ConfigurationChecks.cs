@@ -16,6 +16,7 @@ internal static class ConfigurationChecks
         FallbackChecks.Check(draft, faults);
         ReferenceChecks.Check(draft, faults);
         RouteOverlap.Check(draft, faults);
+        RouteShadow.Check(draft, faults);
         PathBypass.Check(draft, faults);
         ProxyChecks.Check(draft, faults); // last: it has a word only where nothing else has
     }

@@ -63,6 +63,7 @@ internal static class FaultCodes
     public const string UnknownPlan = "unknown_plan";
     public const string LiteralStar = "literal_star";
     public const string PathBypass = "path_bypass";
+    public const string Shadowed = "shadowed";
     public const string TrustsEverybody = "trusts_everybody";
     public const string UnverifiedUpstream = "unverified_upstream";
     public const string RestartRequired = "restart_required";

@@ -72,8 +72,33 @@ public sealed class RouteChoiceTests
         Assert.Equal("s-a", await edges.RouteOfAsync("/s/x.y-z"));
     }
 
-    private static string Route(string id, string match) => $$"""
-        "{{id}}": { "ClusterId": "up", "Match": { {{match}} }, "Transforms": [ { "RequestHeader": "X-Route", "Set": "{{id}}" } ] }
+    /// <summary>What the warning `shadowed` says, and where an exact host keeps it from being so.</summary>
+    [Fact]
+    public async Task A_lower_order_goes_before_path_method_and_conditions_and_an_exact_host_before_it()
+    {
+        await using var edges = await StartAsync(
+        [
+            Route("wide", "\"Path\": \"/a/{**rest}\"", order: -1), Route("path", "\"Path\": \"/A/b\""),
+            Route("bare", "\"Path\": \"/a\""), Route("method", """ "Path": "/a/{id}", "Methods": [ "GET" ] """),
+            Route("field", """ "Path": "/a/{id}/c", "Headers": [ { "Name": "X", "Mode": "Exists" } ] """),
+            Route("host", """ "Path": "/a/b", "Hosts": [ "b.example" ] """),
+            Route("pattern", """ "Path": "/h/{**rest}", "Hosts": [ "*.example" ] """, order: -1),
+            Route("exact", """ "Path": "/h/x", "Hosts": [ "b.example" ] """),
+        ]);
+
+        foreach (var target in new[] { "/a", "/a/b", "/a/x", "/a/x/c" })
+        {
+            Assert.Equal("wide", await edges.RouteOfAsync(target, ("X", "1")));
+        }
+
+        Assert.Equal("wide", await edges.RouteOfAsync("/a/b", ("Host", "b.example")));
+        Assert.Equal("exact", await edges.RouteOfAsync("/h/x", ("Host", "b.example")));
+        Assert.Equal("pattern", await edges.RouteOfAsync("/h/x", ("Host", "c.example")));
+    }
+
+    private static string Route(string id, string match, int order = 0) => $$"""
+        "{{id}}": { "ClusterId": "up", "Order": {{order}}, "Match": { {{match}} },
+                    "Transforms": [ { "RequestHeader": "X-Route", "Set": "{{id}}" } ] }
         """;
 
     private static async Task<Choice> StartAsync(IReadOnlyList<string> routes)

@@ -62,7 +62,7 @@ public sealed class OverlapTests
 
     [Theory, MemberData(nameof(Different))]
     public void Routes_that_a_request_tells_apart_are_not(string one, string other) =>
-        Assert.Empty(Configurations.Read(Two(one, other)).Faults);
+        Assert.DoesNotContain(Configurations.Read(Two(one, other)).Faults, fault => fault.Code == "ambiguous_routes");
 
     [Fact]
     public void Ten_thousand_routes_on_one_path_are_told_apart_by_their_hosts_in_moments()
