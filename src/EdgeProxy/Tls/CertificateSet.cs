@@ -17,16 +17,21 @@ internal sealed class CertificateSet
     private readonly FrozenDictionary<string, SslServerAuthenticationOptions>.AlternateLookup<ReadOnlySpan<char>> _byPart;
     private readonly SslServerAuthenticationOptions _first;
 
-    private CertificateSet(Dictionary<string, SslServerAuthenticationOptions> byName, SslServerAuthenticationOptions first, string hash)
+    private CertificateSet(
+        Dictionary<string, SslServerAuthenticationOptions> byName, SslServerAuthenticationOptions first, string hash, DateTimeOffset ends)
     {
         _byName = byName.ToFrozenDictionary(StringComparer.OrdinalIgnoreCase);
         _byPart = _byName.GetAlternateLookup<ReadOnlySpan<char>>();
         _first = first;
         Hash = hash;
+        Ends = ends;
     }
 
     /// <summary>Over the files' contents.</summary>
     public string Hash { get; }
+
+    /// <summary>When the first of them ends, the certificates of their chains included.</summary>
+    public DateTimeOffset Ends { get; }
 
     /// <summary>What to answer a client that asked for <paramref name="name"/>; empty when it asked for none.</summary>
     public SslServerAuthenticationOptions Select(string name)
@@ -50,6 +55,7 @@ internal sealed class CertificateSet
     {
         var hash = HashOf(files);
         var byName = new Dictionary<string, SslServerAuthenticationOptions>(StringComparer.OrdinalIgnoreCase);
+        var ends = DateTimeOffset.MaxValue;
         SslServerAuthenticationOptions? first = null;
         foreach (var file in files)
         {
@@ -60,6 +66,7 @@ internal sealed class CertificateSet
                 ApplicationProtocols = protocols,
             };
             first ??= options;
+            ends = chain.Select(one => EndOf(one)).Append(EndOf(certificate)).Append(ends).Min();
             foreach (var name in NamesOf(certificate))
             {
                 byName.TryAdd(name, options);
@@ -67,7 +74,7 @@ internal sealed class CertificateSet
         }
 
         return new CertificateSet(
-            byName, first ?? throw new CryptographicException("an https listener needs a certificate"), hash);
+            byName, first ?? throw new CryptographicException("an https listener needs a certificate"), hash, ends);
     }
 
     /// <summary>Over the files' contents; a file that cannot be read counts as empty.</summary>
@@ -96,6 +103,8 @@ internal sealed class CertificateSet
             .SelectMany(extension => extension.EnumerateDnsNames()).ToList();
         return alternatives.Count > 0 ? alternatives : [certificate.GetNameInfo(X509NameType.SimpleName, forIssuer: false)];
     }
+
+    private static DateTimeOffset EndOf(X509Certificate2 certificate) => certificate.NotAfter; // local time, and says so
 
     private static byte[] BytesOf(string path)
     {

@@ -25,6 +25,11 @@ internal sealed partial class CertificateStore(Revisions revisions, ReloadStatus
     /// <summary>The set that handshakes of a listener use; the place is the one in `Edge.Listen`.</summary>
     public CertificateSet At(int listener) => Volatile.Read(ref _sets[listener])!;
 
+    /// <summary>For each https listener: its place, its address, and when the first of the certificates in use ends.</summary>
+    public IEnumerable<(int Place, string Url, DateTimeOffset End)> Ends() => _sets.Index()
+        .Where(set => set.Item is not null)
+        .Select(set => (set.Index, revisions.First.Edge.Listen[set.Index].Url, At(set.Index).Ends));
+
     public static bool IsTls(ListenerOptions listener) =>
         BindingAddress.Parse(listener.Url).Scheme.Equals(Uri.UriSchemeHttps, StringComparison.OrdinalIgnoreCase);
 

@@ -1,21 +1,25 @@
+using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Hosting;
 
 namespace EdgeProxy.Tls;
 
 /// <summary>Looks at the certificate files every second.</summary>
-internal sealed partial class CertificateWorker(CertificateStore certificates, TimeProvider time, ILogger<CertificateWorker> logger)
+internal sealed partial class CertificateWorker(
+    CertificateStore certificates, CertificateExpiry expiry, IMeterFactory meters, TimeProvider time, ILogger<CertificateWorker> logger)
     : BackgroundService
 {
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(1);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        expiry.Observe(meters);
         using var timer = new PeriodicTimer(Period, time);
         while (await timer.WaitForNextTickAsync(stoppingToken))
         {
             try
             {
                 certificates.Refresh();
+                expiry.Look();
             }
             catch (Exception exception)
             {

@@ -9,6 +9,7 @@ internal static class TlsServices
     public static void AddEdgeTls(this IServiceCollection services)
     {
         services.AddSingleton<CertificateStore>();
+        services.AddSingleton<CertificateExpiry>();
         services.AddHostedService<CertificateWorker>();
     }
 

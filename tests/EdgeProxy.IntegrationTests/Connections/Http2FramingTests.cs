@@ -73,6 +73,30 @@ public sealed class Http2FramingTests
     public async Task Settings_of_an_odd_length_are_a_frame_size_error() =>
         await ExpectAsync(FrameSizeError, client => client.SendAsync(RawHttp2.Settings, 0, 0, [1]));
 
+    /// <summary>The frames are watched above TLS, and found in whatever pieces they are encrypted.</summary>
+    [Fact]
+    public async Task Over_TLS_a_breach_is_counted_too()
+    {
+        var folder = Directory.CreateTempSubdirectory("edgeproxy-test-").FullName;
+        await using var upstream = await Upstream.StartAsync();
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address), listen: TestCertificate.Listener(folder));
+        using var readings = new Readings(edge);
+        await using var client = await RawHttp2.ConnectAsync(edge.Uri);
+
+        for (var stream = 1; stream <= 5; stream += 2)
+        {
+            await client.SendAsync(RawHttp2.Headers, RawHttp2.EndStream | RawHttp2.EndHeaders, stream, RawHttp2.Block(
+                (":method", "GET"), (":scheme", "https"), (":path", "/"), (":authority", "localhost"), ("upgrade", "websocket")));
+            Assert.Equal((RawHttp2.ResetStream, ProtocolError), await client.ReadErrorAsync());
+        }
+
+        await client.SendAsync(RawHttp2.Data, 0, 0, [1]);
+        Assert.Equal((RawHttp2.GoAway, ProtocolError), await client.ReadErrorAsync());
+        await Wait.UntilAsync(() => readings[Malformed] == 4, "each breach is counted once");
+        Assert.Equal(0, upstream.Hits);
+        Directory.Delete(folder, recursive: true);
+    }
+
     private static async Task ExpectAsync(int code, Func<RawHttp2, Task> breach)
     {
         await using var edge = await Edge.StartAsync(Edge.OneRoute("http://127.0.0.1:1/"));

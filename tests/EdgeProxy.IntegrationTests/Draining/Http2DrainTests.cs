@@ -1,8 +1,4 @@
 using System.Buffers.Binary;
-using System.Net.Security;
-using System.Net.Sockets;
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using EdgeProxy.IntegrationTests.Peers;
 using EdgeProxy.IntegrationTests.Protocols;
@@ -37,11 +33,11 @@ public sealed class Http2DrainTests : IDisposable
         });
         await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address), listen: listener switch
         {
-            "tls" => Tls(),
+            "tls" => TestCertificate.Listener(_folder),
             "alone" => Edge.Http2Only,
             _ => "\"http://127.0.0.1:0\"",
         });
-        await using var client = await ConnectAsync(new Uri(edge.Address));
+        await using var client = await RawHttp2.ConnectAsync(edge.Uri);
         await client.SendAsync(RawHttp2.Headers, RawHttp2.EndStream | RawHttp2.EndHeaders, 1, RawHttp2.Block(
             (":method", "GET"), (":scheme", listener == "tls" ? "https" : "http"), (":path", "/"), (":authority", "localhost")));
         await UntilAsync(client, frame => frame.Type == RawHttp2.Data && Text(frame.Payload) == "data: 1\n\n");
@@ -109,29 +105,6 @@ public sealed class Http2DrainTests : IDisposable
         await stopping.WaitAsync(Wait.Patience);
     }
 
-    private static async Task<RawHttp2> ConnectAsync(Uri address)
-    {
-        if (address.Scheme == Uri.UriSchemeHttp)
-        {
-            return await RawHttp2.ConnectAsync(address);
-        }
-
-        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        await socket.ConnectAsync(address.Host, address.Port, Wait.Deadline);
-        var tls = new SslStream(new NetworkStream(socket, ownsSocket: true));
-        await tls.AuthenticateAsClientAsync(
-            new SslClientAuthenticationOptions
-            {
-                TargetHost = "localhost",
-                ApplicationProtocols = [SslApplicationProtocol.Http2],
-                RemoteCertificateValidationCallback = (_, _, _, _) => true,
-            },
-            Wait.Deadline);
-        var client = new RawHttp2(tls);
-        await client.BeginAsync();
-        return client;
-    }
-
     private static async Task<(byte Type, byte Flags, int StreamId, byte[] Payload)> UntilAsync(
         RawHttp2 client, Func<(byte Type, byte Flags, int StreamId, byte[] Payload), bool> wanted)
     {
@@ -146,17 +119,4 @@ public sealed class Http2DrainTests : IDisposable
     }
 
     private static string Text(byte[] payload) => Encoding.Latin1.GetString(payload);
-
-    /// <summary>A listener with a certificate of its own making.</summary>
-    private string Tls()
-    {
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256);
-        var now = TimeProvider.System.GetUtcNow();
-        using var certificate = request.CreateSelfSigned(now.AddDays(-1), now.AddDays(1));
-        var (pem, secret) = (Path.Combine(_folder, "site.pem"), Path.Combine(_folder, "site.key"));
-        File.WriteAllText(pem, certificate.ExportCertificatePem());
-        File.WriteAllText(secret, key.ExportPkcs8PrivateKeyPem());
-        return $$"""{ "Url": "https://127.0.0.1:0", "Certificates": [ { "Path": "{{pem}}", "KeyPath": "{{secret}}" } ] }""";
-    }
 }

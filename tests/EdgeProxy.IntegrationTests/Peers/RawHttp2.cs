@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
 using System.Text;
 
@@ -15,7 +16,8 @@ internal sealed class RawHttp2(Stream stream) : IAsyncDisposable
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         await socket.ConnectAsync(IPAddress.Parse(edge.Host), edge.Port, Wait.Deadline);
-        var client = new RawHttp2(new NetworkStream(socket, ownsSocket: true));
+        Stream stream = new NetworkStream(socket, ownsSocket: true);
+        var client = new RawHttp2(edge.Scheme == Uri.UriSchemeHttps ? await EncryptAsync(stream) : stream);
         await client.BeginAsync();
         return client;
     }
@@ -86,6 +88,20 @@ internal sealed class RawHttp2(Stream stream) : IAsyncDisposable
     }
 
     public ValueTask DisposeAsync() => stream.DisposeAsync();
+
+    private static async Task<SslStream> EncryptAsync(Stream stream)
+    {
+        var tls = new SslStream(stream);
+        await tls.AuthenticateAsClientAsync(
+            new SslClientAuthenticationOptions
+            {
+                TargetHost = "localhost",
+                ApplicationProtocols = [SslApplicationProtocol.Http2],
+                RemoteCertificateValidationCallback = (_, _, _, _) => true,
+            },
+            Wait.Deadline);
+        return tls;
+    }
 
     private static byte[] Text(string text) => text.Length < 127
         ? [(byte)text.Length, .. Encoding.Latin1.GetBytes(text)]

@@ -1,11 +1,11 @@
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
-using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using EdgeProxy.Configuration;
 using EdgeProxy.IntegrationTests.Peers;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Xunit;
 
 namespace EdgeProxy.IntegrationTests.Tls;
@@ -95,6 +95,32 @@ public sealed class CertificateTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_certificate_near_its_end_is_shown_and_said_once_a_day()
+    {
+        var end = new DateTimeOffset(X509CertificateLoader.LoadCertificateFromFile(Path.Combine(_folder, "first.pem")).NotAfter);
+        using var scraper = new HttpClient { BaseAddress = new Uri(_gateway.AdminAddress) };
+        await Wait.UntilAsync(
+            async () => (await scraper.GetStringAsync("/metrics")).Contains(
+                $"edgeproxy_certificate_expiry_timestamp_seconds{{listener=\"0\"}} {end.ToUnixTimeSeconds()}\n", StringComparison.Ordinal),
+            "the gauge shows the end");
+
+        var log = new Log();
+        using var loggers = LoggerFactory.Create(logging => logging.AddProvider(log));
+        var clock = new Clock();
+        var expiry = new EdgeProxy.Tls.CertificateExpiry(
+            _gateway.Services.GetRequiredService<EdgeProxy.Tls.CertificateStore>(), clock,
+            loggers.CreateLogger<EdgeProxy.Tls.CertificateExpiry>());
+        foreach (var (before, lines) in new[] { (15d, 0), (13.9, 1), (13.5, 1), (12.8, 2), (-0.1, 3), (-0.2, 3) })
+        {
+            clock.Now = end - TimeSpan.FromDays(before);
+            expiry.Look();
+            Assert.Equal(lines, log.Entries(LogLevel.Warning).Count);
+        }
+
+        Assert.Contains("has ended", Assert.Single(log.Entries(LogLevel.Error)), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_listener_whose_certificate_cannot_be_read_is_told_before_the_start()
     {
         var listener = new ListenerOptions
@@ -122,22 +148,7 @@ public sealed class CertificateTests : IAsyncLifetime
             tls.NegotiatedApplicationProtocol.ToString());
     }
 
-    private void Write(string file, params string[] names)
-    {
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = new CertificateRequest($"CN={names[0]}", key, HashAlgorithmName.SHA256);
-        var alternatives = new SubjectAlternativeNameBuilder();
-        foreach (var name in names)
-        {
-            alternatives.AddDnsName(name);
-        }
-
-        request.CertificateExtensions.Add(alternatives.Build());
-        var now = TimeProvider.System.GetUtcNow();
-        using var certificate = request.CreateSelfSigned(now.AddDays(-1), now.AddDays(1));
-        File.WriteAllText(Path.Combine(_folder, file + ".pem"), certificate.ExportCertificatePem());
-        File.WriteAllText(Path.Combine(_folder, file + ".key"), key.ExportPkcs8PrivateKeyPem());
-    }
+    private void Write(string file, params string[] names) => TestCertificate.Write(_folder, file, names);
 
     private string Document(params string[] certificates) => $$"""
         {
@@ -149,4 +160,11 @@ public sealed class CertificateTests : IAsyncLifetime
           {{Edge.OneRoute(_upstream.Address)}}
         }
         """;
+
+    private sealed class Clock : TimeProvider
+    {
+        public DateTimeOffset Now { get; set; }
+
+        public override DateTimeOffset GetUtcNow() => Now;
+    }
 }
