@@ -32,6 +32,8 @@ internal sealed record RetryBudgetSettings(double Ratio = 0.2, double ReservePer
 /// <summary>Keys `Retry` of routes and `RetryBudget` of clusters.</summary>
 internal static class RetrySection
 {
+    public const int AttemptsMax = 5;
+
     private static readonly DurationShape Backoff = new(TimeSpan.FromMilliseconds(1), TimeSpan.FromSeconds(10));
 
     private static readonly TextShape Status = new()
@@ -42,7 +44,7 @@ internal static class RetrySection
     };
 
     public static ObjectShape Shape { get; } = new(
-        new Key("Attempts", new NumberShape(1, 5), "Attempts at most, the first included.") { Default = "3" },
+        new Key("Attempts", new NumberShape(1, AttemptsMax), "Attempts at most, the first included.") { Default = "3" },
         new Key("On", new ListShape(Status) { Distinct = true },
             "Statuses that are tried again, as failures without an answer always are. Absent: 502, 503 and 504."),
         new Key("BackoffBase", Backoff, "Bound of the random wait before the second attempt; doubles with each.") { Default = "25ms" },

@@ -10,7 +10,8 @@ namespace EdgeProxy.Health;
 /// The active policy `ConsecutiveFailures`, in place of YARP's: there a destination that has never been healthy gets traffic until
 /// its probes have failed as often as those of a healthy one. Here its first probe decides.
 /// </summary>
-internal sealed class ConsecutiveFailuresPolicy(IDestinationHealthUpdater updater, HealthReasons reasons) : IActiveHealthCheckPolicy
+internal sealed class ConsecutiveFailuresPolicy(
+    IDestinationHealthUpdater updater, HealthReasons reasons, Breakers breakers) : IActiveHealthCheckPolicy
 {
     private const string ThresholdKey = "ConsecutiveFailuresHealthPolicy.Threshold";
 
@@ -36,6 +37,13 @@ internal sealed class ConsecutiveFailuresPolicy(IDestinationHealthUpdater update
         }
 
         updater.SetActive(cluster, states);
+        foreach (var state in states)
+        {
+            if (state.NewActiveHealth == DestinationHealth.Healthy)
+            {
+                breakers.Answered(cluster, state.Destination);
+            }
+        }
     }
 
     private DestinationHealth Judge(DestinationProbingResult result, double threshold)

@@ -17,6 +17,11 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
         var upload = hasBody ? Upload.Begin(client, cancellation) : null;
         var canRepeat = upload is null && Idempotence.Of(request.Method.Method);
         var pool = pools.Pooled;
+        if (edge.TimeAllowed is { } allowed && GrpcAnswer.IsExpected(client.Request.ContentType))
+        {
+            GrpcTimeout.Tell(request, allowed - time.GetElapsedTime(edge.StartedAt));
+        }
+
         while (true)
         {
             var limit = AttemptLimit.Begin(edge.Timeouts, time, client, upload, cancellation);
@@ -31,6 +36,11 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
                 (outcome, status) = (AttemptOutcome.Of(answer.StatusCode), (int)answer.StatusCode);
                 edge.Attempt = breakers.Report(edge.Attempt, VerdictOf(answer, edge.IsClientsDeadline));
                 ResponseFields.Clean(answer, edge.Revision.Edge.Name);
+                if (edge.Attempt.Runtime is { IsInPanic: true })
+                {
+                    ResponseFields.Note(answer, edge.Revision.Edge.Name, "panic");
+                }
+
                 return answer;
             }
             catch (HttpRequestException exception) when (canRepeat && IsStale(exception))

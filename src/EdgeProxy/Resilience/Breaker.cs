@@ -79,6 +79,9 @@ internal sealed class Breaker(OpenTimes times)
         Become(BreakerState.Open, now);
     }
 
+    /// <summary>There is reason not to wait longer: if it is open, the next step is due.</summary>
+    public void EndWait(TimeSpan now) => _until = _until < now ? _until : now;
+
     /// <summary>Takes the step that time alone brings, if one is due.</summary>
     public bool Advance(TimeSpan now)
     {

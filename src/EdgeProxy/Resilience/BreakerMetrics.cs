@@ -15,6 +15,8 @@ internal sealed class BreakerMetrics(IMeterFactory meters, IServiceProvider serv
     {
         meters.CreateEdgeMeter().CreateObservableGauge(
             "edgeproxy_breaker_state", Read, description: "0 closed, 1 open, 2 half-open, 3 recovering.");
+        meters.Create("EdgeProxy").CreateObservableGauge(
+            "edgeproxy_panic", ReadPanic, description: "1 while destinations get requests that something speaks against, else 0.");
         return Task.CompletedTask;
     }
 
@@ -33,6 +35,15 @@ internal sealed class BreakerMetrics(IMeterFactory meters, IServiceProvider serv
             {
                 yield return Of(DestinationRuntime.Of(destination).Circuit, cluster.ClusterId, id);
             }
+        }
+    }
+
+    private IEnumerable<Measurement<int>> ReadPanic()
+    {
+        foreach (var cluster in services.GetRequiredService<IProxyStateLookup>().GetClusters())
+        {
+            var panics = ClusterRuntime.Of(cluster).IsPanicking;
+            yield return new(panics ? 1 : 0, new KeyValuePair<string, object?>("cluster", cluster.ClusterId));
         }
     }
 

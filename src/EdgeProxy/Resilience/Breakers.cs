@@ -86,6 +86,27 @@ internal sealed partial class Breakers(
         }
     }
 
+    /// <summary>A probe of its health has found a destination well: if it is ejected since nothing was heard of it, that ends.</summary>
+    public void Answered(ClusterState cluster, DestinationState destination)
+    {
+        if (DestinationRuntime.Of(destination).Circuit is not { IsCutOff: true, Breaker.State: BreakerState.Open })
+        {
+            return; // nearly always: no lock
+        }
+
+        var runtime = ClusterRuntime.Of(cluster);
+        lock (runtime.Changing)
+        {
+            var circuit = DestinationRuntime.Of(destination).Circuit;
+            circuit.Breaker.EndWait(Now);
+            if (circuit.IsCutOff && circuit.Breaker.Advance(Now))
+            {
+                Say(cluster, destination, circuit.Breaker.State, "a probe of its health was answered");
+                Update(cluster);
+            }
+        }
+    }
+
     public void Dispose() => _timer?.Dispose();
 
     /// <summary>A failure was counted: is it the one too many?</summary>
@@ -161,9 +182,7 @@ internal sealed partial class Breakers(
 
     private void Open(ClusterState cluster, DestinationState? destination, Circuit circuit, string reason, TimeSpan now)
     {
-        circuit.Breaker.Trip(now, random.NextDouble());
-        circuit.Clear();
-        circuit.Reason = reason;
+        circuit.Open(reason, now, random.NextDouble());
         Watch(cluster);
         Say(cluster, destination, BreakerState.Open, reason, circuit.Breaker.Remaining(now));
         if (destination is not null)

@@ -11,6 +11,7 @@ internal sealed class Circuit(BreakerSettings settings, OpenTimes times)
 
     private readonly OutcomeWindow _window = new(settings.Window);
     private int _inRow;
+    private volatile bool _isAnswering;
     private int _epoch;
     private long _notBefore;
 
@@ -24,12 +25,25 @@ internal sealed class Circuit(BreakerSettings settings, OpenTimes times)
     public int Epoch => Volatile.Read(ref _epoch);
 
     /// <summary>Why it opened last; null before.</summary>
-    public string? Reason { get; set; }
+    public string? Reason { get; private set; }
+
+    /// <summary>What opened it last brought no answer: a probe of its health that is answered says that this is over.</summary>
+    public bool IsCutOff { get; private set; }
+
+    /// <summary>Opens it, and begins to count anew.</summary>
+    public void Open(string reason, TimeSpan now, double chance)
+    {
+        Reason = reason;
+        IsCutOff = Volatile.Read(ref _inRow) > 0 && !_isAnswering;
+        Breaker.Trip(now, chance);
+        Clear();
+    }
 
     public void Count(Verdict verdict, TimeSpan now)
     {
-        if (verdict == Verdict.HardFailure)
+        if (verdict >= Verdict.HardFailure)
         {
+            _isAnswering = verdict == Verdict.HardFailure;
             Interlocked.Increment(ref _inRow);
         }
         else if (verdict != Verdict.None && Volatile.Read(ref _inRow) != 0)

@@ -14,7 +14,7 @@ internal sealed class DeadlineMiddleware(RequestDelegate next, TimeProvider time
         var edge = context.Edge();
         edge.TimeAllowed = edge.Route?.Timeout;
         if (GrpcAnswer.IsExpected(context.Request.ContentType)
-            && context.Request.Headers.TryGetValue("grpc-timeout", out var field) && field.Count == 1
+            && context.Request.Headers.TryGetValue(GrpcTimeout.Field, out var field) && field.Count == 1
             && GrpcTimeout.TryParse(field[0], out var timeout)
             && (edge.TimeAllowed is null || timeout < edge.TimeAllowed))
         {

@@ -38,6 +38,9 @@ internal sealed class DestinationRuntime
     /// <summary>Its breaker. Open: the destination is ejected.</summary>
     public Circuit Circuit { get; private set; } = NewCircuit(new BreakerSettings(), new EjectionSettings());
 
+    /// <summary>Its cluster panics: what it answers may come of that.</summary>
+    public bool IsInPanic { get; set; }
+
     /// <summary>Whether it got requests when that was last looked at; null: it has not been looked at.</summary>
     public bool? WasAvailable { get; set; }
 

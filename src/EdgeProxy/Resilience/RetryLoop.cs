@@ -1,6 +1,7 @@
 using System.Runtime.ExceptionServices;
 using EdgeProxy.Configuration;
 using EdgeProxy.Errors;
+using EdgeProxy.Yarp;
 using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy.Model;
 
@@ -12,6 +13,11 @@ namespace EdgeProxy.Resilience;
 /// </summary>
 internal sealed class RetryLoop(string cluster, AttemptSender sender, Attempts attempts)
 {
+    /// <summary>Tells the destination which attempt it sees, from 1.</summary>
+    private const string AttemptField = "X-Edge-Attempt";
+
+    private static readonly string[] Numbers = [.. Enumerable.Range(0, RetrySection.AttemptsMax + 1).Select(number => $"{number}")];
+
     /// <summary>Not requests that turn into something else than an exchange of messages.</summary>
     public static bool Takes(HttpContext client) =>
         client.Features.Get<IHttpUpgradeFeature>() is not { IsUpgradableRequest: true }
@@ -28,6 +34,8 @@ internal sealed class RetryLoop(string cluster, AttemptSender sender, Attempts a
         {
             HttpResponseMessage? answer = null;
             ExceptionDispatchInfo? failure = null;
+            request.Headers.Remove(AttemptField);
+            request.Headers.TryAddWithoutValidation(AttemptField, Numbers[tried.Count]);
             try
             {
                 answer = await sender.SendAsync(request, client, cancellation);
@@ -124,7 +132,6 @@ internal sealed class RetryLoop(string cluster, AttemptSender sender, Attempts a
             return;
         }
 
-        var name = client.Edge().Revision.Edge.Name;
-        answer.Headers.TryAddWithoutValidation("Proxy-Status", $"{name}; details=\"{EdgeErrors.RetryBudgetExhausted.Code}\"");
+        ResponseFields.Note(answer, client.Edge().Revision.Edge.Name, EdgeErrors.RetryBudgetExhausted.Code);
     }
 }

@@ -16,6 +16,9 @@ internal enum Verdict
 
     /// <summary>Counts in the ratio and in a row: no answer, or 502, 503, 504.</summary>
     HardFailure,
+
+    /// <summary>The same, without an answer: no connection, or nothing came over it.</summary>
+    NoAnswer,
 }
 
 internal static class Verdicts
@@ -31,7 +34,7 @@ internal static class Verdicts
 
     /// <param name="outcome">One of <see cref="AttemptOutcome"/>, without an answer.</param>
     public static Verdict OfFailure(string outcome) =>
-        outcome is AttemptOutcome.Canceled or AttemptOutcome.Failed ? Verdict.None : Verdict.HardFailure;
+        outcome is AttemptOutcome.Canceled or AttemptOutcome.Failed ? Verdict.None : Verdict.NoAnswer;
 
     /// <summary>A gRPC answer that is nothing but its status.</summary>
     /// <param name="isClientsDeadline">The deadline that the answer may be about is the client's own.</param>

@@ -41,6 +41,17 @@ internal static class ResponseFields
         }
     }
 
+    /// <summary>Tells of an answer that is the destination's how the edge came by it; takes the place of what it told before.</summary>
+    public static void Note(HttpResponseMessage answer, string edgeName, string details)
+    {
+        var fields = answer.Headers;
+        var others = fields.NonValidated.TryGetValues(ProxyStatus, out var before)
+            ? before.Where(line => !line.StartsWith(edgeName + ";", StringComparison.Ordinal)).ToArray()
+            : [];
+        fields.Remove(ProxyStatus);
+        fields.TryAddWithoutValidation(ProxyStatus, others.Append($"{edgeName}; details=\"{details}\""));
+    }
+
     /// <summary>
     /// Two lengths, or a length beside chunks: two readers could take two different answers from the same bytes, and the second
     /// one might be somebody else's. A coding other than chunks would be taken for the content: the field ends at the edge.

@@ -113,6 +113,21 @@ public sealed class DestinationStateTests
     }
 
     [Fact]
+    public async Task A_WebSocket_at_a_destination_that_drains_or_is_taken_down_goes_on()
+    {
+        await using var upstream = await WebSocketPeers.EchoAsync();
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address));
+        using var client = await WebSocketPeers.ConnectAsync(edge);
+        foreach (var state in new[] { "Draining", "Down" })
+        {
+            Assert.Equal(HttpStatusCode.OK, (await OrderAsync(edge, "a", state)).StatusCode);
+            await WebSocketPeers.SendAsync(client, state);
+            var (_, bytes) = await WebSocketPeers.ReceiveAsync(client);
+            Assert.Equal(state, System.Text.Encoding.UTF8.GetString(bytes));
+        }
+    }
+
+    [Fact]
     public async Task With_nothing_up_the_answer_is_no_healthy_destination()
     {
         await using var a = await Upstream.StartAsync("a");

@@ -121,7 +121,7 @@ public sealed class CircuitTests
         var blameless = new[] { AttemptOutcome.Canceled, AttemptOutcome.Failed };
         foreach (var outcome in AttemptOutcome.All.Except([AttemptOutcome.Ok, AttemptOutcome.ServerError]))
         {
-            Assert.Equal(blameless.Contains(outcome) ? Verdict.None : Verdict.HardFailure, Verdicts.OfFailure(outcome));
+            Assert.Equal(blameless.Contains(outcome) ? Verdict.None : Verdict.NoAnswer, Verdicts.OfFailure(outcome));
         }
     }
 
