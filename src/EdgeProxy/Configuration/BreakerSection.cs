@@ -9,9 +9,11 @@ internal static class BreakerSection
         new Key("Enabled", new SwitchShape(), "Stop sending requests to what fails.") { Default = "true" },
         new Key("FailureRatio", new RatioShape(0.01m, 1), "Share of failures within the window that opens the breaker.")
         { Default = "0.5" },
-        new Key("MinimumRequests", new NumberShape(1, 1_000_000), "Requests within the window before the ratio counts.") { Default = "20" },
+        new Key("MinimumRequests", new NumberShape(1, 1_000_000),
+            "Requests within the window before the ratio counts; as many failures in a row open it at once.")
+        { Default = "20" },
         new Key("ConsecutiveFailures", new NumberShape(1, 1_000_000),
-            "Failures in a row that open it at once: no answer, or 502, 503, 504.")
+            "Failures without doubt in a row that open it at once: no answer or half of one, 502, 503, 504.")
         { Default = "5" },
         new Key("Window", Period, "How far back requests count.") { Default = "30s" },
         new Key("OpenFor", Period, "How long the cluster's breaker stays open at first; doubles each time, ± 20 %.") { Default = "5s" },

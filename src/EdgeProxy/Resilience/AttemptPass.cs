@@ -30,6 +30,12 @@ internal readonly struct AttemptPass
 
     public bool IsReported { get; private init; }
 
+    /// <summary>Failures in a row that its success has ended: if its answer breaks off, it has not.</summary>
+    public int EndedRow { get; private init; }
+
+    /// <summary>Its answer has begun well; how it went shows with the answer's end.</summary>
+    public bool IsUntilEnd { get; private init; }
+
     public bool IsFull { get; private init; }
 
     /// <param name="probed">The circuit that this attempt is the probe of; null: it is none.</param>
@@ -47,7 +53,9 @@ internal readonly struct AttemptPass
         return runtime.TryEnter(max) ? Entered(cluster, destination, runtime, null) : Full;
     }
 
-    public AttemptPass Reported() => this with { IsReported = true };
+    public AttemptPass Reported(int endedRow) => this with { IsReported = true, EndedRow = endedRow };
+
+    public AttemptPass UntilEnd() => this with { IsUntilEnd = true };
 
     private static AttemptPass Entered(ClusterState cluster, DestinationState destination, DestinationRuntime runtime, Circuit? probed)
     {

@@ -34,7 +34,7 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
                 ResponseFields.RefuseUnasked(answer, request);
                 UpgradeAnswer.RefuseOther(answer, request, client);
                 (outcome, status) = (AttemptOutcome.Of(answer.StatusCode), (int)answer.StatusCode);
-                edge.Attempt = breakers.Report(edge.Attempt, VerdictOf(answer, edge.IsClientsDeadline));
+                edge.Attempt = Heard(edge.Attempt, VerdictOf(answer, edge.IsClientsDeadline), answer);
                 ResponseFields.Clean(answer, edge.Revision.Edge.Name);
                 if (edge.Attempt.Runtime is { IsInPanic: true })
                 {
@@ -72,6 +72,12 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
             }
         }
     }
+
+    /// <summary>A probe has not succeeded before all of a short answer is here: a head says little of a destination in trouble.</summary>
+    private AttemptPass Heard(AttemptPass attempt, Verdict verdict, HttpResponseMessage answer) =>
+        attempt.IsProbe && verdict == Verdict.Success && answer.Content.Headers.ContentLength <= ForwardMiddleware.ShortAnswer
+            ? attempt.UntilEnd()
+            : breakers.Report(attempt, verdict);
 
     private static Verdict VerdictOf(HttpResponseMessage answer, bool isClientsDeadline) =>
         answer.Version.Major == 2 && answer.Headers.NonValidated.TryGetValues("grpc-status", out var grpc) && grpc.Count == 1

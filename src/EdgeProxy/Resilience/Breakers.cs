@@ -28,6 +28,7 @@ internal sealed partial class Breakers(
             return pass;
         }
 
+        var endedRow = 0;
         if (pass.IsProbe)
         {
             Settle(pass, verdict);
@@ -35,14 +36,14 @@ internal sealed partial class Breakers(
         else if (circuit.Epoch == pass.Epoch && circuit.Settings.Enabled)
         {
             var now = Now;
-            circuit.Count(verdict, now);
+            endedRow = circuit.Count(verdict, now);
             if (verdict >= Verdict.Failure)
             {
                 Look(pass, now);
             }
         }
 
-        return pass.Reported();
+        return pass.Reported(endedRow);
     }
 
     /// <summary>The answer of an attempt that had been a success broke off, by the destination's fault.</summary>
@@ -60,7 +61,7 @@ internal sealed partial class Breakers(
         }
 
         var now = Now;
-        circuit.Amend(now);
+        circuit.Amend(now, pass.EndedRow);
         Look(pass, now);
     }
 

@@ -10,6 +10,7 @@ internal sealed class Circuit(BreakerSettings settings, OpenTimes times)
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(100);
 
     private readonly OutcomeWindow _window = new(settings.Window);
+    private int _hardInRow;
     private int _inRow;
     private volatile bool _isAnswering;
     private int _epoch;
@@ -34,19 +35,35 @@ internal sealed class Circuit(BreakerSettings settings, OpenTimes times)
     public void Open(string reason, TimeSpan now, double chance)
     {
         Reason = reason;
-        IsCutOff = Volatile.Read(ref _inRow) > 0 && !_isAnswering;
+        IsCutOff = Volatile.Read(ref _hardInRow) > 0 && !_isAnswering;
         Breaker.Trip(now, chance);
         Clear();
     }
 
-    public void Count(Verdict verdict, TimeSpan now)
+    /// <returns>Failures without doubt in a row that this ends: none, if it is not a success after all.</returns>
+    public int Count(Verdict verdict, TimeSpan now)
     {
+        if (verdict == Verdict.None)
+        {
+            return 0;
+        }
+
+        var ended = verdict >= Verdict.HardFailure ? 0 : Volatile.Read(ref _hardInRow);
         if (verdict >= Verdict.HardFailure)
         {
             _isAnswering = verdict == Verdict.HardFailure;
+            Interlocked.Increment(ref _hardInRow);
+        }
+        else if (ended != 0)
+        {
+            Volatile.Write(ref _hardInRow, 0);
+        }
+
+        if (verdict >= Verdict.Failure)
+        {
             Interlocked.Increment(ref _inRow);
         }
-        else if (verdict != Verdict.None && Volatile.Read(ref _inRow) != 0)
+        else if (Volatile.Read(ref _inRow) != 0)
         {
             Volatile.Write(ref _inRow, 0);
         }
@@ -55,17 +72,29 @@ internal sealed class Circuit(BreakerSettings settings, OpenTimes times)
         {
             _window.Add(now, verdict != Verdict.Success);
         }
+
+        return ended;
     }
 
-    /// <summary>An answer that had begun well broke off.</summary>
-    public void Amend(TimeSpan now) => _window.Amend(now);
+    /// <summary>An answer that had begun well broke off: a failure without doubt, and it ended no row.</summary>
+    /// <param name="ended">What <see cref="Count"/> returned when it began.</param>
+    public void Amend(TimeSpan now, int ended)
+    {
+        _window.Amend(now);
+        _isAnswering = true;
+        var row = Volatile.Read(ref _hardInRow);
+        for (int seen; (seen = Interlocked.CompareExchange(ref _hardInRow, Math.Max(row, ended) + 1, row)) != row; row = seen)
+        {
+        }
+    }
 
     /// <summary>Why it ought to be open; null when it ought not.</summary>
     public string? Complaint(TimeSpan now)
     {
-        if (Volatile.Read(ref _inRow) is var row && row >= settings.ConsecutiveFailures)
+        var (hard, any) = (Volatile.Read(ref _hardInRow), Volatile.Read(ref _inRow));
+        if (hard >= settings.ConsecutiveFailures || any >= settings.MinimumRequests)
         {
-            return string.Create(CultureInfo.InvariantCulture, $"{row} failures in a row");
+            return string.Create(CultureInfo.InvariantCulture, $"{Math.Max(hard, any)} failures in a row");
         }
 
         var (total, failures) = _window.Read(now);
@@ -84,6 +113,7 @@ internal sealed class Circuit(BreakerSettings settings, OpenTimes times)
     {
         Interlocked.Increment(ref _epoch);
         _window.Clear();
+        Volatile.Write(ref _hardInRow, 0);
         Volatile.Write(ref _inRow, 0);
         Volatile.Write(ref _notBefore, 0);
     }

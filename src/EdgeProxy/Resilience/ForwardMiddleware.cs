@@ -11,6 +11,9 @@ namespace EdgeProxy.Resilience;
 /// </summary>
 internal sealed class ForwardMiddleware(RequestDelegate next, Breakers breakers, AttemptMetrics metrics, TimeProvider time)
 {
+    /// <summary>Bytes of an answer that the server takes whole, however slowly its client reads.</summary>
+    public const long ShortAnswer = 64 * 1024;
+
     public async Task Invoke(HttpContext context)
     {
         var edge = context.Edge();
@@ -52,7 +55,8 @@ internal sealed class ForwardMiddleware(RequestDelegate next, Breakers breakers,
         edge.DeadlinePassed = context.IsPastDeadline(); // nobody can ask above the request timeouts
         edge.ClientKeptWaiting = context.Request.Body is Upload { ClientKeptWaiting: true }
             && !GrpcAnswer.IsExpected(context.Request.ContentType); // there a stream that is open for long is no slowness
-        if (edge.Attempt.Runtime is not null && context.GetForwarderErrorFeature() is { } report && IsBroken(report.Error))
+        var error = edge.Attempt.Runtime is null ? null : context.GetForwarderErrorFeature();
+        if (error is not null && IsBroken(error.Error, context, edge))
         {
             breakers.Break(edge.Attempt);
             if (edge.Route!.Retry is not null)
@@ -60,12 +64,21 @@ internal sealed class ForwardMiddleware(RequestDelegate next, Breakers breakers,
                 metrics.Skipped(edge.Attempt.Cluster!.ClusterId, RetrySkips.Started);
             }
         }
+        else if (edge.Attempt.IsUntilEnd && error is null)
+        {
+            edge.Attempt = breakers.Report(edge.Attempt, Verdict.Success);
+        }
 
         breakers.Leave(edge.Attempt);
         edge.Attempt = AttemptPass.None;
     }
 
-    /// <summary>The destination broke off, or fell silent, after its answer had begun.</summary>
-    private static bool IsBroken(ForwarderError error) =>
-        error is ForwarderError.ResponseBodyDestination or ForwarderError.UpgradeResponseDestination;
+    /// <summary>
+    /// The destination broke off or fell silent after its answer had begun, or had not sent all of a short one when the route's time
+    /// was up. Of a long one the client may have been who was waited for.
+    /// </summary>
+    private static bool IsBroken(ForwarderError error, HttpContext context, EdgeContext edge) =>
+        error is ForwarderError.ResponseBodyDestination or ForwarderError.UpgradeResponseDestination
+        || (error == ForwarderError.ResponseBodyCanceled && edge is { DeadlinePassed: true, IsClientsDeadline: false }
+            && context.Response.ContentLength <= ShortAnswer);
 }

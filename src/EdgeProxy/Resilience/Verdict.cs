@@ -11,10 +11,10 @@ internal enum Verdict
 
     Success,
 
-    /// <summary>Counts in the ratio only: 500 and its like, and 429.</summary>
+    /// <summary>Counts in the ratio, and in a row of as many as the ratio takes: 500 and its like, and 429.</summary>
     Failure,
 
-    /// <summary>Counts in the ratio and in a row: no answer, or 502, 503, 504.</summary>
+    /// <summary>Counts in the ratio, and a few in a row leave no doubt: no answer, or 502, 503, 504.</summary>
     HardFailure,
 
     /// <summary>The same, without an answer: no connection, or nothing came over it.</summary>

@@ -138,6 +138,28 @@ public sealed class BreakerTests
     }
 
     [Fact]
+    public async Task A_destination_that_drips_its_answers_is_left_out_and_a_head_does_not_bring_it_back()
+    {
+        await using var bad = RawUpstream.Start(async connection =>
+        {
+            await connection.ReadHeadAsync();
+            await connection.SendAsync("HTTP/1.1 200 OK\r\nContent-Length: 30000\r\n\r\n");
+            while (true)
+            {
+                await connection.SendAsync("b");
+                await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System);
+            }
+        });
+        await using var b = await Upstream.StartAsync("good");
+        await using var c = await Upstream.StartAsync("good");
+        await using var edge = await Edge.StartAsync(Three(bad.Address, b.Address, c.Address, Quick, ", \"Timeout\": \"700ms\""));
+        var log = Log.Of(edge);
+        await Task.WhenAll(Enumerable.Range(0, 12).Select(_ => LoadUntilAsync(edge, () => Task.FromResult(
+            log.Entries(LogLevel.Warning).Count(entry => entry.Contains("its probe failed", StringComparison.Ordinal)) > 1))));
+        Assert.DoesNotContain(log.Entries(LogLevel.Information), entry => entry.Contains("Recovering", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task Some_pages_that_fail_close_nothing()
     {
         await using var a = await Upstream.StartAsync(context =>
@@ -246,9 +268,9 @@ public sealed class BreakerTests
         return Task.CompletedTask;
     };
 
-    private static string Three(string a, string b, string c, string cluster) => $$"""
+    private static string Three(string a, string b, string c, string cluster, string route = "") => $$"""
         "ReverseProxy": {
-          "Routes": { "all": { "ClusterId": "up", "Match": { "Path": "/{**rest}" } } },
+          "Routes": { "all": { "ClusterId": "up", "Match": { "Path": "/{**rest}" } {{route}} } },
           "Clusters": { "up": { "LoadBalancingPolicy": "RoundRobin", "Destinations": {
             "a": { "Address": "{{a}}" }, "b": { "Address": "{{b}}" }, "c": { "Address": "{{c}}" } }, {{cluster}} } }
         }

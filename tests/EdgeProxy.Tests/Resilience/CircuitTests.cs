@@ -77,26 +77,55 @@ public sealed class CircuitTests
     }
 
     [Fact]
-    public void Errors_of_some_pages_never_open_a_circuit_however_many_in_a_row()
+    public void Errors_of_some_pages_do_not_open_a_circuit_while_others_are_well()
     {
         var circuit = new Circuit(new BreakerSettings(), Times);
         Count(circuit, Verdict.Success, 101);
-        Count(circuit, Verdict.Failure, 100);
-        Count(circuit, Verdict.Alive, 1000);
+        for (var i = 0; i < 5; i++)
+        {
+            Count(circuit, Verdict.Failure, 19);
+            Count(circuit, i % 2 == 0 ? Verdict.Success : Verdict.Alive, 1);
+            Assert.Null(circuit.Complaint(TimeSpan.FromSeconds(1)));
+        }
+    }
+
+    [Fact]
+    public void As_many_failures_in_a_row_as_the_ratio_takes_open_it_however_good_the_past()
+    {
+        var circuit = new Circuit(new BreakerSettings(), Times);
+        Count(circuit, Verdict.Success, 10_000);
+        Count(circuit, Verdict.Failure, 19);
         Assert.Null(circuit.Complaint(TimeSpan.FromSeconds(1)));
+        Count(circuit, Verdict.Failure, 1);
+        Assert.Equal("20 failures in a row", circuit.Complaint(TimeSpan.FromSeconds(1)));
     }
 
     [Fact]
     public void Answers_that_break_off_are_failures_and_no_successes()
     {
-        var circuit = new Circuit(new BreakerSettings(), Times);
+        var circuit = new Circuit(new BreakerSettings { ConsecutiveFailures = 100 }, Times);
         for (var i = 0; i < 20; i++)
         {
-            circuit.Count(Verdict.Success, TimeSpan.FromSeconds(1));
-            circuit.Amend(TimeSpan.FromSeconds(1));
+            circuit.Amend(TimeSpan.FromSeconds(1), circuit.Count(Verdict.Success, TimeSpan.FromSeconds(1)));
         }
 
         Assert.Contains("20 of 20", circuit.Complaint(TimeSpan.FromSeconds(1)));
+    }
+
+    [Theory]
+    [InlineData(1)] // one after the other
+    [InlineData(3)] // several at a time
+    public void Answers_that_break_off_in_a_row_open_it_and_one_that_ends_well_ends_the_row(int atATime)
+    {
+        var circuit = new Circuit(new BreakerSettings(), Times);
+        Count(circuit, Verdict.Success, 10_000);
+        BreakOff(circuit, 4, atATime);
+        Assert.Null(circuit.Complaint(TimeSpan.FromSeconds(1)));
+        Count(circuit, Verdict.Success, 1);
+        BreakOff(circuit, 4, atATime);
+        Assert.Null(circuit.Complaint(TimeSpan.FromSeconds(1)));
+        BreakOff(circuit, 1, 1);
+        Assert.Equal("5 failures in a row", circuit.Complaint(TimeSpan.FromSeconds(1)));
     }
 
     [Theory]
@@ -152,6 +181,17 @@ public sealed class CircuitTests
         for (var i = 0; i < times; i++)
         {
             circuit.Count(verdict, TimeSpan.FromSeconds(1));
+        }
+    }
+
+    private static void BreakOff(Circuit circuit, int count, int atATime)
+    {
+        while (count > 0)
+        {
+            var begun = Enumerable.Range(0, Math.Min(count, atATime))
+                .Select(_ => circuit.Count(Verdict.Success, TimeSpan.FromSeconds(1))).ToList();
+            begun.ForEach(ended => circuit.Amend(TimeSpan.FromSeconds(1), ended));
+            count -= begun.Count;
         }
     }
 }
