@@ -61,14 +61,22 @@ internal readonly record struct BucketName(RateLimitPolicy Policy, char Kind, st
 
         public Text(in BucketName name, Span<char> room)
         {
-            var policy = name.Policy.Name;
+            var policy = name.Policy.Fold;
             var length = policy.Length + name.Subject.Length + 3;
             _chars = (length <= room.Length ? room : _rented = ArrayPool<char>.Shared.Rent(length))[..length];
             _chars[0] = name.Policy.Mode == RateLimitMode.Shadow ? 's' : 'e';
             _chars[1] = name.Kind;
             policy.CopyTo(_chars[2..]);
             _chars[policy.Length + 2] = '\0';
-            name.Subject.CopyTo(_chars[(policy.Length + 3)..]);
+            var subject = _chars[(policy.Length + 3)..];
+            if (name.Kind is Known or OfRoute)
+            {
+                name.Subject.AsSpan().ToUpperInvariant(subject); // ids of the configuration, which compares them without case
+            }
+            else
+            {
+                name.Subject.CopyTo(subject);
+            }
         }
 
         public readonly ReadOnlySpan<byte> Bytes => MemoryMarshal.AsBytes(_chars);

@@ -101,7 +101,7 @@ internal sealed class LimitSet
             var hash = 2166136261u;
             foreach (var letter in limits[i].Name)
             {
-                hash = (hash ^ letter) * 16777619u;
+                hash = (hash ^ char.ToUpperInvariant(letter)) * 16777619u; // as the configuration compares names
             }
 
             var tag = (ushort)(hash ^ (hash >> 16));

@@ -7,7 +7,18 @@ namespace EdgeProxy.RateLimiting;
 /// <summary>A named rate limit: one bucket for each key that <see cref="Per"/> names, shared by all routes that use it.</summary>
 internal sealed record RateLimitPolicy
 {
-    public required string Name { get; init; }
+    public required string Name
+    {
+        get;
+        init
+        {
+            field = value;
+            Fold = value.ToUpperInvariant();
+        }
+    }
+
+    /// <summary><see cref="Name"/> as keys of buckets have it: files of nodes may spell it in different case.</summary>
+    public string Fold { get; private init; } = "";
 
     public RateLimitKey Per { get; init; } = RateLimitKey.Client;
 

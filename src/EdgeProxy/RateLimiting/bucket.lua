@@ -5,8 +5,8 @@
 -- Limits that whoever asks does not have are kept until they are full: nodes may have different files for a while, and each name of a
 -- limit would be full again whenever the other one had been asked for.
 -- What is held goes on taking room: a bucket refills up to capacity - held. Were it not so, a lease spent late would come on top of
--- what has refilled meanwhile. A lease that has run out counts as spent. Levels are below 0 while more is held than a bucket made
--- smaller has room for, or while what was spent afterwards is being paid back.
+-- what has refilled meanwhile. A lease that has run out counts as spent. Levels are below 0 while what was
+-- spent afterwards is being paid back.
 
 local most_others = 8
 
@@ -29,10 +29,12 @@ local function read_limits(at)
   return limits, at + 1
 end
 
+-- A level may be above the room that leases leave where its limit has been made smaller, or is new: nodes that know it so do not spend what
+-- they were lent before, but the store cannot tell what they had spent by then. It falls to the capacity and gains nothing meanwhile.
 local function refill(b, to)
   for i, l in ipairs(b.limits) do
     local room = l.capacity - b.held
-    b.levels[i] = math.min(room, b.levels[i] + math.floor((to - b.from[i]) * l.gain / l.per))
+    b.levels[i] = math.min(math.max(room, math.min(l.capacity, b.levels[i])), b.levels[i] + math.floor((to - b.from[i]) * l.gain / l.per))
     b.from[i] = to
   end
   b.time = to

@@ -51,9 +51,9 @@ end
 local free = math.huge
 for i, l in ipairs(limits) do
   local owed = debt + tonumber(ARGV[at + i - 1])
-  local level = b.levels[i] + back
-  local room = owed < 0 and math.max(level, l.capacity - b.held - unspent) or level
-  b.levels[i] = math.min(room, math.max(-l.capacity, level - owed))
+  local room = math.max(b.levels[i], l.capacity - b.held - unspent)
+  local level = math.min(room, b.levels[i] + back)
+  b.levels[i] = math.min(owed < 0 and room or level, math.max(-l.capacity, level - owed))
   changed = changed or owed ~= 0
   free = math.min(free, b.levels[i])
 end

@@ -5,7 +5,7 @@
 local limits, at = read_limits(2)
 local b = open(KEYS[1], limits, read_clock(ARGV[at]))
 if ARGV[1] == '1' then
-  for i, l in ipairs(limits) do b.levels[i] = l.capacity - b.held end
+  for i, l in ipairs(limits) do b.levels[i] = math.max(0, l.capacity - b.held) end
   b.others = {}
   if not b.fresh then save(KEYS[1], b) end
 end

@@ -28,7 +28,7 @@ for i, take in ipairs(buckets) do
     reply[#reply + 1] = 1
     for j, l in ipairs(b.limits) do
       local least = take.mode == '2' and -l.capacity or 0
-      b.levels[j] = math.max(math.min(b.levels[j], least), math.min(l.capacity - b.held, b.levels[j] - take.cost))
+      b.levels[j] = math.max(math.min(b.levels[j], least), math.min(math.max(b.levels[j], l.capacity - b.held), b.levels[j] - take.cost))
     end
     -- Nothing to give back to is full.
     if take.cost > 0 or not b.fresh then save(KEYS[i], b) end

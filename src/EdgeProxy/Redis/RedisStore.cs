@@ -1,3 +1,4 @@
+using System.Net;
 using StackExchange.Redis;
 
 namespace EdgeProxy.Redis;
@@ -122,6 +123,13 @@ internal sealed class RedisStore(TimeProvider time, StoreServers servers, CallDe
                 _ = Database.SortedSetRemoveAsync(key, node, CommandFlags.FireAndForget);
             }
         }
+    }
+
+    /// <summary>Where those are that cannot be asked; <paramref name="all"/> where it is not known which.</summary>
+    public IEnumerable<EndPoint> Silent(IEnumerable<EndPoint> all)
+    {
+        var silent = servers.All.Where(server => !server.IsUp).Select(server => server.Client?.EndPoint).OfType<EndPoint>().ToList();
+        return silent.Count > 0 ? silent : all;
     }
 
     /// <returns>Whether other servers are to be asked than before.</returns>

@@ -20,12 +20,17 @@ internal sealed partial class StoreWorker(
     /// <summary>A start waits no longer for the store; where there is no connection, no longer than one takes.</summary>
     private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(2);
 
+    /// <summary>So many answers that come too late are no accident of the start.</summary>
+    private const int MostLooks = 10;
+
     private static readonly RedisScript Heartbeat = RedisScript.Load("Redis", "heartbeat");
 
     private readonly RedisValue[] _node = [Guid.NewGuid().ToString("N")];
     private readonly TaskCompletionSource _looked = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly SemaphoreSlim _nudge = new(0, 1);
     private ConnectionMultiplexer? _connection;
+    private ConnectionFailureType? _failure;
+    private string? _refusal;
     private Task _search = Task.CompletedTask;
 
     /// <summary>
@@ -59,21 +64,23 @@ internal sealed partial class StoreWorker(
         await Task.Yield();
         store.Lost += Nudge;
         var wait = FirstProbe;
-        var wasUp = true;
+        var (wasUp, looks) = (true, 0);
         while (!stoppingToken.IsCancellationRequested)
         {
             _connection ??= await ConnectAsync();
             var isUp = await store.ProbeAsync(BeatAsync, Nudge);
-            if (isUp || _connection is not { IsConnected: true })
+            if (isUp || _connection is not { IsConnected: true } || ++looks == MostLooks)
             {
                 _looked.TrySetResult();
             }
 
-            if (isUp != wasUp)
+            if (isUp != wasUp && _looked.Task.IsCompleted)
             {
                 LogChange(isUp);
                 wasUp = isUp;
             }
+
+            _refusal = null;
 
             if (!isUp && _search.IsCompleted)
             {
@@ -85,13 +92,25 @@ internal sealed partial class StoreWorker(
         }
     }
 
-    private async Task<int> BeatAsync(IDatabase database, RedisKey nodes) => (int)await Heartbeat.RunAsync(database, [nodes], _node);
+    private async Task<int> BeatAsync(IDatabase database, RedisKey nodes)
+    {
+        try
+        {
+            return (int)await Heartbeat.RunAsync(database, [nodes], _node);
+        }
+        catch (RedisServerException exception)
+        {
+            _refusal = exception.Message;
+            throw;
+        }
+    }
 
     private async Task<ConnectionMultiplexer?> ConnectAsync()
     {
         try
         {
             var connection = await ConnectionMultiplexer.ConnectAsync(options);
+            connection.ConnectionFailed += (_, failed) => _failure = failed.FailureType;
             connection.ConnectionRestored += (_, _) => Nudge();
             connection.ConfigurationChanged += (_, _) => Learn(connection);
             connection.HashSlotMoved += (_, _) => Learn(connection);
@@ -161,6 +180,12 @@ internal sealed partial class StoreWorker(
         }
     }
 
+    /// <summary>Why the last look was in vain. Nothing of the connection string but its addresses is ever named.</summary>
+    private string Reason() => _refusal is { } refusal ? $"it answers \"{refusal}\""
+        : _connection is { IsConnected: true } ? $"no answer within {CallDeadlines.Longest.TotalMilliseconds} ms"
+        : _failure is { } failure ? $"no connection ({failure})"
+        : "no connection";
+
     private void LogChange(bool isUp)
     {
         if (isUp)
@@ -169,7 +194,7 @@ internal sealed partial class StoreWorker(
         }
         else
         {
-            LogDown(logger);
+            LogDown(logger, string.Join(", ", store.Silent(options.EndPoints).Select(EndPointCollection.ToString)), Reason());
         }
     }
 
@@ -177,6 +202,6 @@ internal sealed partial class StoreWorker(
     private static partial void LogUp(ILogger logger);
 
     [LoggerMessage(
-        Level = LogLevel.Warning, Message = "The store, or a part of it, is out of reach; there policies do what OnStoreOutage says")]
-    private static partial void LogDown(ILogger logger);
+        Level = LogLevel.Warning, Message = "The store at {Places} is out of reach: {Reason}; policies do what OnStoreOutage says")]
+    private static partial void LogDown(ILogger logger, string places, string reason);
 }

@@ -8,6 +8,22 @@ namespace EdgeProxy.Tests.RateLimiting;
 /// <summary>How the admin API names buckets.</summary>
 public sealed class BucketKeyTests
 {
+    [Fact]
+    public void Names_that_differ_in_case_alone_are_one_bucket_and_values_of_fields_are_not()
+    {
+        var lower = Limits.Policy(Limits.Of(10, 1, 1, "sec"));
+        var upper = Limits.Policy(Limits.Of(10, 1, 1, "Sec")) with { Name = "STANDARD" };
+
+        Assert.Equal(lower.Set.Tags, upper.Set.Tags);
+        foreach (var kind in new[] { BucketName.Known, BucketName.OfRoute })
+        {
+            Assert.Equal(new BucketName(lower, kind, "acme").Digest(), new BucketName(upper, kind, "Acme").Digest());
+        }
+
+        Assert.NotEqual(
+            new BucketName(lower, BucketName.OfField, "acme").Digest(), new BucketName(upper, BucketName.OfField, "Acme").Digest());
+    }
+
     [Theory]
     [InlineData("Client", "acme", "client:acme")]
     [InlineData("Client", "ACME", "client:acme")]

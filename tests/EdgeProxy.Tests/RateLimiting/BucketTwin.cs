@@ -20,7 +20,7 @@ internal sealed class BucketTwin : IBucketScripts
         var admits = Array.TrueForAll(b.Levels, level => level >= cost);
         for (var i = 0; admits && i < b.Levels.Length; i++)
         {
-            var room = limits.Rates[i].Capacity - b.Held;
+            var room = Math.Max(b.Levels[i], limits.Rates[i].Capacity - b.Held);
             b.Levels[i] = Math.Max(Math.Min(b.Levels[i], 0), Math.Min(room, b.Levels[i] - cost));
         }
 
@@ -37,7 +37,7 @@ internal sealed class BucketTwin : IBucketScripts
         var b = new Open(limits, _keys.GetValueOrDefault(key), now);
         for (var i = 0; fill && i < b.Levels.Length; i++)
         {
-            b.Levels[i] = limits.Rates[i].Capacity - b.Held;
+            b.Levels[i] = Math.Max(0, limits.Rates[i].Capacity - b.Held);
         }
 
         if (fill && !b.IsFresh)
@@ -111,9 +111,9 @@ internal sealed class BucketTwin : IBucketScripts
         for (var i = 0; i < rates.Length; i++)
         {
             double owed = ask.Debt + ask.Deficit[i];
-            var level = b.Levels[i] + back;
-            var room = owed < 0 ? Math.Max(level, rates[i].Capacity - b.Held - unspent) : level;
-            b.Levels[i] = Math.Min(room, Math.Max(-rates[i].Capacity, level - owed));
+            var room = Math.Max(b.Levels[i], rates[i].Capacity - b.Held - unspent);
+            var level = Math.Min(room, b.Levels[i] + back);
+            b.Levels[i] = Math.Min(owed < 0 ? room : level, Math.Max(-rates[i].Capacity, level - owed));
             changed |= owed != 0;
         }
 
@@ -267,7 +267,8 @@ internal sealed class BucketTwin : IBucketScripts
             {
                 var rate = _limits.Rates[i];
                 var room = rate.Capacity - Held;
-                Levels[i] = Math.Min(room, Levels[i] + Math.Floor((to - _from[i]) * rate.Gain / rate.Per));
+                var most = Math.Max(room, Math.Min(rate.Capacity, Levels[i]));
+                Levels[i] = Math.Min(most, Levels[i] + Math.Floor((to - _from[i]) * rate.Gain / rate.Per));
                 _from[i] = to;
             }
 
