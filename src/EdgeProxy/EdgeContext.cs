@@ -50,6 +50,9 @@ internal sealed class EdgeContext(Revision revision, string requestId, long star
     /// <summary>Time that the request waited at bounds of `Concurrency`, in ticks of <see cref="TimeProvider.GetTimestamp"/>.</summary>
     public long QueuedTicks { get; set; }
 
+    /// <summary>What the edge was overloaded by when it refused the request for that; null when it did not.</summary>
+    public string? ShedBy { get; set; }
+
     /// <summary>Timestamp of the end of the last wait for an answer's head, whether one came or not; 0 when there was none.</summary>
     public long HeadAt { get; set; }
 

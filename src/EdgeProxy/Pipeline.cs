@@ -19,7 +19,6 @@ internal static class Pipeline
         // YARP registers authorization, and the host would put its middleware around every request; no route can ask for it.
         ((IApplicationBuilder)app).Properties["__AuthorizationMiddlewareSet"] = true;
 
-        var revisions = app.Services.GetRequiredService<Revisions>();
         app.UseMiddleware<EdgeContextMiddleware>();  // first: whatever happens below has a revision and an id to name
         app.UseMiddleware<DrainMiddleware>();        // before anything that can answer: during a drain every answer says close
         app.UseMiddleware<RequestMetricsMiddleware>(); // around errors: counts the answer that the client really got
@@ -29,6 +28,7 @@ internal static class Pipeline
         app.UseRouting();                            // before all that depends on the route; only the guard needs none
         app.UseMiddleware<RouteSettingsMiddleware>(); // after routing: from here on the request knows its route's settings
         app.UseMiddleware<InFlightMiddleware>();     // as soon as the route is known: what hangs below shows up as under way
+        app.UseMiddleware<OverloadMiddleware>();     // before all that costs: what is refused for overload takes no token and no place
         app.UseMiddleware<UploadMiddleware>();       // a body too large is refused before it costs a token or an upstream
         app.UseMiddleware<ClientMiddleware>();       // before limits: the client is what most buckets are kept for
         app.UseWhen(IsLimited, limited => limited.UseRateLimiter()); // before balancing: a refused request costs no upstream
@@ -48,8 +48,8 @@ internal static class Pipeline
             proxy.UseMiddleware<BalanceMiddleware>(); // through the cluster's gate, chooses the destination and counts it as busy
             proxy.UseMiddleware<ForwardMiddleware>(); // around the forward: keeps account of the time spent on destinations
             proxy.UsePassiveHealthChecks();          // around the forward that follows: judges its outcome
-        }).WithRouteSettings(revisions)
-            .WithRouteGates(revisions, app.Services.GetRequiredService<RouteGates>()); // around all of the proxy, on routes that have one
+        }).WithRouteSettings(app.Services.GetRequiredService<Revisions>())
+            .WithRouteGates(app.Services); // around all of the proxy, on routes with Concurrency alone
     }
 
     /// <summary>Most routes are not: they pay for no more than this question.</summary>

@@ -3,6 +3,7 @@ using EdgeProxy.Health;
 using EdgeProxy.Metrics;
 using EdgeProxy.RateLimiting;
 using EdgeProxy.Resilience;
+using EdgeProxy.Shedding;
 using Microsoft.Extensions.Hosting;
 
 namespace EdgeProxy.Admin;
@@ -51,6 +52,7 @@ internal static class AdminListener
         v1.MapClusters(edge);
         v1.MapDestinations(edge);
         v1.MapRateLimits(edge);
+        v1.MapOverload(edge);
     }
 
     private static void MapProbes(this WebApplication app, Readiness readiness)

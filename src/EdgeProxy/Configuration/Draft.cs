@@ -104,6 +104,7 @@ internal sealed record RouteDraft(Entry Entry, RouteConfig Config)
                 : 0,
             Timeouts = TimeoutSection.BindRoute(timeouts, clusters[Config.ClusterId!].Timeouts),
             Concurrency = ConcurrencySection.Bind(Entry.Section.Object("Concurrency")),
+            Criticality = Entry.Section.Choice<Criticality>("Criticality"),
             RateLimits = [.. PolicyNames.Select(name => policies[name.Text].Policy)],
             Cost = Entry.Section.Number("Cost") * Rate.Token,
             CostHeader = Entry.Section.Text("CostHeader"),

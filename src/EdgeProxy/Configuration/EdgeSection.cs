@@ -76,6 +76,7 @@ internal static class EdgeSection
         new Key("Errors", Errors, "The shape of error answers."),
         new Key("Requests", Requests, "How large a request may be. Applies at the next start."),
         new Key("Connections", Connections, "How many connections may be open. Applies at the next start."),
+        new Key("Overload", OverloadSection.Shape, "When the edge refuses less critical routes."),
         new Key("Shutdown", Shutdown, "How the edge ends."),
         new Key("AccessLog", AccessLog, "What happened to each request."));
 
@@ -102,6 +103,7 @@ internal static class EdgeSection
                 BodyBytes = requests.Number("BodyBytes"),
             },
             Connections = new ConnectionLimits { Max = edge.Object("Connections").OptionalNumber("Max") },
+            Overload = OverloadSection.Bind(edge.Object("Overload")),
             Shutdown = new ShutdownOptions { DrainTimeout = edge.Object("Shutdown").Duration("DrainTimeout") },
             AccessLog = new AccessLogOptions
             {

@@ -70,6 +70,9 @@ internal static class RouteSection
             "`NonConforming`: answers of 400 and more whose body is no problem+json, 64 KiB at most, get the edge's. Absent: none."),
         new Key("Concurrency", ConcurrencySection.OfRoute, "How many requests may be under way at once. Absent: no bound."),
         new Key("Fallback", FallbackSection.Shape, "What a client gets when all attempts have failed. Absent: the failure."),
+        new Key("Criticality", TextShape.OneOf<Criticality>(),
+            "When its requests are refused while the edge is overloaded: `Sheddable` first, `CriticalPlus` never. See `Edge.Overload`.")
+        { Default = nameof(Criticality.Critical) },
         new Key("TimeoutPolicy", CodeOnly("Disable"), "`Disable`: no timeout. Not together with Timeout."),
         new Key("MaxRequestBodySize", new NumberShape(-1, 1L << 53),
             "Request body in bytes, instead of Edge.Requests.BodyBytes, and of gRPC too. -1: no limit."),

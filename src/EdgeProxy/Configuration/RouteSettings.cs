@@ -46,6 +46,9 @@ internal sealed record RouteSettings
     /// <summary>Bodies up to this size are read before the first attempt, so that they can be sent again. 0: none.</summary>
     public int KeptBodyBytes { get; init; }
 
+    /// <summary>When it is refused while the edge is overloaded.</summary>
+    public Criticality Criticality { get; init; } = Criticality.Critical;
+
     /// <summary>Team to ask about this route; shown by the admin API.</summary>
     public string? Owner { get; init; }
 }

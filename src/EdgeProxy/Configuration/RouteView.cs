@@ -21,6 +21,7 @@ internal sealed record RouteView(
     string? NormalizeUpstreamErrors,
     GateView? Concurrency,
     FallbackView? Fallback,
+    string Criticality,
     long? MaxRequestBodySize,
     IReadOnlyList<IReadOnlyDictionary<string, string>> Transforms)
 {
@@ -40,6 +41,7 @@ internal sealed record RouteView(
         settings.NormalizesUpstreamErrors ? RouteSection.NonConforming : null,
         GateView.Of(gate),
         FallbackView.Of(settings.Fallback),
+        settings.Criticality.ToString(),
         route.MaxRequestBodySize,
         route.Transforms ?? []);
 }

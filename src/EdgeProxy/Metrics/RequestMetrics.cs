@@ -35,6 +35,21 @@ internal sealed class RequestMetrics
             "edgeproxy_requests_in_flight", ObserveInFlight, description: "Requests, streams and WebSockets under way.");
     }
 
+    /// <summary>Requests, streams and WebSockets under way over all routes, as good as can be told while they come and go.</summary>
+    public long TotalInFlight
+    {
+        get
+        {
+            var total = 0L;
+            foreach (var (_, sum) in _inFlight)
+            {
+                total += sum.Value;
+            }
+
+            return total;
+        }
+    }
+
     /// <summary>Counts a request of <paramref name="route"/> as under way. Who steps up steps the same sum down at the end.</summary>
     public StripedSum InFlight(string route) => _inFlight.GetOrAdd(route, static _ => new StripedSum());
 

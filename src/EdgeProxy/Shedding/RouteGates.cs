@@ -67,12 +67,16 @@ internal static class RouteGatesConvention
 {
     /// <summary>Puts gates around YARP's endpoints as the revision being applied has them.</summary>
     public static ReverseProxyConventionBuilder WithRouteGates(
-        this ReverseProxyConventionBuilder endpoints, Revisions revisions, RouteGates gates) =>
-        endpoints.ConfigureEndpoints((IEndpointConventionBuilder endpoint, RouteConfig route) =>
+        this ReverseProxyConventionBuilder endpoints, IServiceProvider services)
+    {
+        var revisions = services.GetRequiredService<Revisions>();
+        var gates = services.GetRequiredService<RouteGates>();
+        return endpoints.ConfigureEndpoints((IEndpointConventionBuilder endpoint, RouteConfig route) =>
         {
             if (gates.Apply(route.RouteId, revisions.Offered.Routes[route.RouteId].Concurrency) is { } gate)
             {
                 endpoint.Add(builder => builder.RequestDelegate = gates.Around(gate, builder.RequestDelegate!));
             }
         });
+    }
 }

@@ -2,10 +2,13 @@ namespace EdgeProxy.Shedding;
 
 internal static class SheddingServices
 {
-    /// <summary>Bounds on what is under way at once.</summary>
+    /// <summary>Bounds on what is under way at once, and what is refused when the process has too much.</summary>
     public static void AddEdgeShedding(this IServiceCollection services)
     {
         services.AddSingleton<GateQueue>();
         services.AddSingleton<RouteGates>();
+        services.AddSingleton<Overload>();
+        services.AddSingleton<OverloadMetrics>();
+        services.AddHostedService<OverloadWorker>();
     }
 }

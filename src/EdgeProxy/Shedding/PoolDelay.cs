@@ -1,0 +1,43 @@
+namespace EdgeProxy.Shedding;
+
+/// <summary>
+/// How long work waits for a thread of the pool, found by letting some wait. What counts is the shortest wait of a second: a pause or a
+/// burst is no overload, a queue that never empties is.
+/// </summary>
+internal sealed class PoolDelay(TimeProvider time) : IThreadPoolWorkItem
+{
+    /// <summary>Looks that count, at ten a second.</summary>
+    public const int Looks = 10;
+
+    private readonly TimeSpan[] _last = new TimeSpan[Looks];
+    private int _next;
+    private long _queuedAt;
+    private long _ranAt;
+
+    /// <summary>To be called ten times a second, by a thread that is not of the pool.</summary>
+    public TimeSpan Look()
+    {
+        var ranAt = Volatile.Read(ref _ranAt);
+        var shortest = ranAt != 0 ? Note(time.GetElapsedTime(_queuedAt, ranAt))
+            : _queuedAt != 0 ? Note(time.GetElapsedTime(_queuedAt)) // still waiting: so long at least
+            : TimeSpan.Zero;
+        if (ranAt != 0 || _queuedAt == 0)
+        {
+            Volatile.Write(ref _ranAt, 0);
+            _queuedAt = time.GetTimestamp();
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        }
+
+        return shortest;
+    }
+
+    /// <summary>Adds a wait; the shortest of the last ones.</summary>
+    public TimeSpan Note(TimeSpan wait)
+    {
+        _last[_next] = wait;
+        _next = (_next + 1) % Looks;
+        return _last.Min();
+    }
+
+    void IThreadPoolWorkItem.Execute() => Volatile.Write(ref _ranAt, time.GetTimestamp());
+}
