@@ -32,6 +32,7 @@ internal static class DecisionText
             WriteRequest(json, context, edge, withQuery);
             var ticks = time.TimestampFrequency / 1000.0;
             json.WriteNumber("durationMs", Math.Round((time.GetTimestamp() - edge.StartedAt) / ticks, 3));
+            json.WriteNumber("queuedMs", Math.Round(edge.QueuedTicks / ticks, 3));
             json.WriteNumber("upstreamMs", Math.Round(edge.UpstreamTicks / ticks, 3));
             json.WriteEndObject();
         }

@@ -9,7 +9,7 @@ internal static class UpstreamFields
     public const string ProxyStatus = "Proxy-Status";
 
     private static readonly FrozenSet<string> Names = FrozenSet.Create(StringComparer.OrdinalIgnoreCase,
-        "Retry-After", "WWW-Authenticate", "Proxy-Authenticate", "Allow", "Location", "Set-Cookie", ProxyStatus);
+        "Retry-After", "WWW-Authenticate", "Proxy-Authenticate", "Allow", "Location", "Set-Cookie", "X-Edge-Fallback", ProxyStatus);
 
     /// <summary>What browsers let pages read, and what limits say.</summary>
     private static readonly string[] Prefixes = ["Access-Control-", "RateLimit", "X-RateLimit-"];

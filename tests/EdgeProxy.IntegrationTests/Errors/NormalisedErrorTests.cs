@@ -200,6 +200,26 @@ public sealed class NormalisedErrorTests
         Assert.Equal(3, scrape["edgeproxy_attempts_total{cluster=\"up\",outcome=\"server_error\"}"]);
     }
 
+    [Theory]
+    [InlineData("\"On\": [ \"503\" ]", "kept")]
+    [InlineData("\"On\": [ \"transport\" ]", "upstream_error_normalised")]
+    public async Task A_fallback_comes_first_and_its_answer_is_its_own(string on, string expected)
+    {
+        await using var upstream = await Upstream.StartAsync(context =>
+        {
+            context.Response.StatusCode = 503;
+            return context.Response.WriteAsync("no");
+        });
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address, Route + $$"""
+            , "Fallback": { {{on}}, "Static": { "Status": 503, "ContentType": "text/plain", "Body": "kept" } }
+            """));
+
+        using var answer = await SendAsync(edge, HttpMethod.Get, "1.1");
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
+        Assert.Contains(expected, await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
     private static string Requests(string method, int code) =>
         $"edgeproxy_requests_total{{route=\"all\",method=\"{method}\",code=\"{code}\",made_by=\"upstream\"}}";
 

@@ -79,7 +79,8 @@ public sealed class UpstreamErrorTests
         await ExpectEverywhereAsync(edge, "deadline_exceeded", 504, 4);
     }
 
-    private static async Task ExpectEverywhereAsync(Edge edge, string code, int status, int grpc, bool withHead = true)
+    /// <summary>GET and HEAD over HTTP/1.1 and HTTP/2, and a gRPC call, all get this error in the form that is theirs.</summary>
+    internal static async Task ExpectEverywhereAsync(Edge edge, string code, int status, int grpc, bool withHead = true)
     {
         foreach (var version in new[] { HttpVersion.Version11, HttpVersion.Version20 })
         {

@@ -156,8 +156,7 @@ internal sealed class RawConnection(TcpClient client, int number, ConcurrentBag<
     /// <summary>Closes with a reset instead of an orderly end.</summary>
     public void Reset()
     {
-        client.LingerState = new LingerOption(true, 0);
-        client.Close();
+        client.Client.Close(0); // closing the client would shut the socket down first, which is an orderly end
     }
 
     public void Close() => client.Close();
