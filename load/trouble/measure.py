@@ -3,14 +3,13 @@
 measure.py BINARY small|full [WAY...]. Needs nothing beside Python and the edge's published binary. What the columns say: load/README.md.
 """
 import asyncio
-import json
 import multiprocessing
-import os
 import re
-import subprocess
 import sys
 import tempfile
 import time
+
+from peers import Load, p99, start_edge
 
 WAYS = ["hangs", "resets", "answers 500", "answers garbage", "truncates", "drips the head", "drips the body"]
 WELL = -1
@@ -77,46 +76,6 @@ class Destination:
         await server.serve_forever()
 
 
-class Load:
-    """Sends at times set beforehand, whatever becomes of the requests before."""
-
-    def __init__(self, port):
-        self.port = port
-        self.results = []  # (sent, seconds, who answered or None)
-        self.stopped = False
-
-    async def run(self):
-        queue = asyncio.Queue()
-        clients = [asyncio.create_task(self.client(queue)) for _ in range(CONNECTIONS)]
-        start = time.monotonic()
-        number = 0
-        while not self.stopped:
-            while number < (time.monotonic() - start) * RATE:
-                queue.put_nowait(start + number / RATE)
-                number += 1
-            await asyncio.sleep(0.002)
-        for client in clients:
-            client.cancel()
-
-    async def client(self, queue):
-        connection = None
-        while True:
-            sent = await queue.get()
-            who = None
-            try:
-                if connection is None:
-                    connection = await asyncio.open_connection("127.0.0.1", self.port)
-                reader, writer = connection
-                writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-                head = await reader.readuntil(b"\r\n\r\n")
-                length = int(re.search(rb"Content-Length: (\d+)", head)[1])
-                body = await reader.readexactly(length)
-                who = chr(body[0]) if head.startswith(b"HTTP/1.1 200 ") else None
-            except (asyncio.IncompleteReadError, ConnectionError, TypeError):
-                connection = None
-            self.results.append((sent, time.monotonic() - sent, who))
-
-
 def configuration(destinations, quick):
     resilience = {"Ejection": {"Base": "5s", "Max": "1m"}, "CircuitBreaker": {"RecoverOver": "5s"}} if quick else {}
     return {
@@ -131,29 +90,11 @@ def configuration(destinations, quick):
     }
 
 
-def start_edge(binary, folder, destinations, quick):
-    with open(os.path.join(folder, "edgeproxy.json"), "w") as file:
-        json.dump(configuration(destinations, quick), file)
-    log = open(os.path.join(folder, "log"), "w+")
-    process = subprocess.Popen([binary, "run", "--config", folder], stdout=log, stderr=subprocess.STDOUT)
-    for _ in range(300):
-        text = open(log.name).read()
-        ready = re.search(r"Ready: traffic on http://127\.0\.0\.1:(\d+)", text)
-        if ready:
-            return process, int(ready[1]), log.name
-        time.sleep(0.1)
-    raise SystemExit("the edge does not start:\n" + text)
-
-
-def p99(seconds):
-    return 1000 * sorted(seconds)[int(len(seconds) * 0.99)] if seconds else float("nan")
-
-
 async def measure(binary, way, quick, destinations):
     bad = destinations["a"]
     with tempfile.TemporaryDirectory() as folder:
-        process, port, log = start_edge(binary, folder, destinations, quick)
-        load = Load(port)
+        process, port, log = start_edge(binary, folder, configuration(destinations, quick))
+        load = Load(port, RATE, CONNECTIONS)
         running = asyncio.create_task(load.run())
         try:
             await asyncio.sleep(4)

@@ -25,6 +25,6 @@ result="load/results/trouble-$1-$commit.md"
   echo "$(uname -sr), .NET $(dotnet --version); load average at the start: $(cut -d' ' -f1-3 /proc/loadavg)."
   echo "What the columns say: load/README.md."
   echo
-  python3 load/trouble/measure.py "$work/edge/edgeproxy" "$@"
+  PYTHONPATH=load python3 load/trouble/measure.py "$work/edge/edgeproxy" "$@"
 } | tee "$result"
 echo "kept in $result" >&2
