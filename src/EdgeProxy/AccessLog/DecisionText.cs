@@ -120,6 +120,11 @@ internal static class DecisionText
         }
 
         json.WriteEndArray();
+        if (edge.ShedBy is { } load)
+        {
+            json.WriteString("shedBy", load);
+        }
+
         if (record.RetrySkipped is { } reason)
         {
             json.WriteString("retrySkipped", reason);

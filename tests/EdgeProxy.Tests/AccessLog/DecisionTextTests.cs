@@ -51,6 +51,24 @@ public sealed class DecisionTextTests
         Assert.DoesNotContain("session", with, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void What_others_decided_is_told_and_what_nobody_did_is_left_out()
+    {
+        var (context, record) = Request("/");
+        var plain = DecisionText.Field(context.Edge(), record);
+        (context.Edge().ShedBy, context.Edge().FallbackKind, record.RetrySkipped) = ("memory", "static", "budget");
+        context.Edge().QueuedTicks = 1500; // microseconds
+
+        using var json = JsonDocument.Parse(DecisionText.Line(context, context.Edge(), record, Time, withQuery: false));
+
+        Assert.Equal(("memory", "static", "budget", 1.5), (
+            json.RootElement.GetProperty("shedBy").GetString(),
+            json.RootElement.GetProperty("fallback").GetString(),
+            json.RootElement.GetProperty("retrySkipped").GetString(),
+            json.RootElement.GetProperty("queuedMs").GetDouble()));
+        Assert.DoesNotMatch("shed|fallback|retry|queue", plain);
+    }
+
     [Theory, InlineData(1), InlineData(100)]
     public void A_field_is_visible_ASCII_and_bounded(int attempts)
     {
