@@ -15,9 +15,9 @@ internal static class FallbackChecks
                 continue;
             }
 
-            if (node.Find("Cluster") is null && node.Find("Static") is null)
+            if (node.Find("Stale") is null && node.Find("Cluster") is null && node.Find("Static") is null)
             {
-                faults.Error(FaultCodes.MissingKey, node.Place, node.Path, "a Fallback needs Cluster or Static");
+                faults.Error(FaultCodes.MissingKey, node.Place, node.Path, "a Fallback needs Stale, Cluster or Static");
             }
 
             if (fallback.Find("Cluster") is ScalarNode other

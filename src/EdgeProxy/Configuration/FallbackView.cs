@@ -3,15 +3,18 @@ using System.Globalization;
 namespace EdgeProxy.Configuration;
 
 /// <summary>A route's `Fallback` as the admin API shows it. A body may hold secrets: its length is shown.</summary>
-internal sealed record FallbackView(IReadOnlyList<string> On, string? Cluster, StaticView? Static)
+internal sealed record FallbackView(IReadOnlyList<string> On, StaleView? Stale, string? Cluster, StaticView? Static)
 {
     public static FallbackView? Of(FallbackSettings? fallback) => fallback is null ? null : new FallbackView(
         [
             .. Enum.GetValues<Trouble>().Where(one => one != Trouble.None && fallback.On.HasFlag(one)).Select(FallbackSection.NameOf),
             .. fallback.Statuses.Order().Select(status => status.ToString(CultureInfo.InvariantCulture)),
         ],
+        fallback.StaleFor is { } most ? new StaleView(most) : null,
         fallback.Cluster,
         fallback.Static is { } answer ? new StaticView(answer.Status, answer.ContentType, answer.Body.Length) : null);
 }
+
+internal sealed record StaleView(TimeSpan MaxAge);
 
 internal sealed record StaticView(int Status, string ContentType, int BodyBytes);

@@ -16,11 +16,12 @@ internal static class FallbackFields
 /// <summary>Who answered in place of a failure. The closed label set of `edgeproxy_fallbacks_total`.</summary>
 internal static class FallbackKinds
 {
+    public const string Stale = "stale";
     public const string Cluster = "cluster";
     public const string Static = "static";
 
     /// <summary>Nobody: what went wrong stands.</summary>
     public const string None = "none";
 
-    public static IReadOnlyList<string> All { get; } = [Cluster, Static, None];
+    public static IReadOnlyList<string> All { get; } = [Stale, Cluster, Static, None];
 }

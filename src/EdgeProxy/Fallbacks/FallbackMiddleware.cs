@@ -9,7 +9,8 @@ namespace EdgeProxy.Fallbacks;
 /// Around the forward of routes with `Fallback`: when that ends without an answer to the client, for a reason that the route names, it
 /// has another cluster asked, or answers from what the edge keeps. When nobody can answer, what went wrong stands.
 /// </summary>
-internal sealed class FallbackMiddleware(RequestDelegate next, OtherCluster others, FallbackMetrics metrics)
+internal sealed class FallbackMiddleware(
+    RequestDelegate next, OtherCluster others, StaleCache kept, FallbackMetrics metrics)
 {
     public Task Invoke(HttpContext context) =>
         context.Edge().Route?.Fallback is { } fallback ? InvokeAsync(context, fallback) : next(context);
@@ -17,7 +18,7 @@ internal sealed class FallbackMiddleware(RequestDelegate next, OtherCluster othe
     private async Task InvokeAsync(HttpContext context, FallbackSettings settings)
     {
         var edge = context.Edge();
-        var run = new FallbackRun(settings, others, metrics);
+        var run = new FallbackRun(settings, others, kept, metrics);
         edge.Detour = run;
         try
         {
@@ -34,7 +35,13 @@ internal sealed class FallbackMiddleware(RequestDelegate next, OtherCluster othe
             return;
         }
 
-        run.Note(mishap);
+        run.Note(mishap, context);
+        if (run.Stale is { } stale)
+        {
+            await AnswerAsync(context, run, FallbackKinds.Stale, kept.ToMessage(stale, context), stale.Body);
+            return;
+        }
+
         if (run.Next(context) is { } cluster)
         {
             var failure = edge.Failure ?? new EdgeFailure(mishap.Error!);

@@ -11,7 +11,8 @@ namespace EdgeProxy.Fallbacks;
 /// The fallback of one request. What another cluster can still mend while the request's attempts are at hand is done here, under the
 /// forwarder; the rest is done by <see cref="FallbackMiddleware"/>, when the forwarder has ended without an answer to the client.
 /// </summary>
-internal sealed class FallbackRun(FallbackSettings settings, OtherCluster others, FallbackMetrics metrics) : Detour
+internal sealed class FallbackRun(
+    FallbackSettings settings, OtherCluster others, StaleCache kept, FallbackMetrics metrics) : Detour
 {
     private Stage _stage;
     private Gate? _gate;
@@ -43,8 +44,18 @@ internal sealed class FallbackRun(FallbackSettings settings, OtherCluster others
             ? cluster.AttemptAsync(request, client, client.Edge(), cancellation)
             : JudgeAsync(request, client, cluster, cancellation);
 
-    /// <summary>Notes what went wrong, if nothing is noted yet.</summary>
-    public void Note(Mishap mishap) => Mishap = Mishap.Trouble == Trouble.None ? mishap : Mishap;
+    /// <summary>A kept answer to give instead; null: none was found, or nothing went wrong.</summary>
+    public StaleAnswer? Stale { get; private set; }
+
+    /// <summary>Notes what went wrong, if nothing is noted yet, and looks for a kept answer.</summary>
+    public void Note(Mishap mishap, HttpContext client)
+    {
+        if (Mishap.Trouble == Trouble.None)
+        {
+            Mishap = mishap;
+            Stale = settings.StaleFor is { } most ? kept.Find(client, most) : null;
+        }
+    }
 
     /// <summary>Whether the other cluster is worth a forward of its own: nothing was sent, and it was not asked yet.</summary>
     public ClusterState? Next(HttpContext client) =>
@@ -100,15 +111,16 @@ internal sealed class FallbackRun(FallbackSettings settings, OtherCluster others
         var mishap = answer is null ? Mishap.Of(failure!.SourceException) : Mishap.Of(answer);
         if (mishap.IsCoveredBy(settings))
         {
-            Note(mishap);
-            if (_stage == Stage.Own && await ElsewhereAsync(request, client, mishap.End, cancellation) is { } other)
+            Note(mishap, client);
+            if (Stale is null && _stage == Stage.Own && await ElsewhereAsync(request, client, mishap.End, cancellation) is { } other)
             {
                 answer?.Dispose();
                 client.Edge().Failure = null; // a budget that is used up has had its word
                 return other;
             }
 
-            _replaces = answer is not null && (_stage == Stage.Anew || (settings.Static is not null && FallbackAnswer.IsFor(client)));
+            _replaces = answer is not null
+                && (Stale is not null || _stage == Stage.Anew || (settings.Static is not null && FallbackAnswer.IsFor(client)));
             if (answer is not null && !_replaces)
             {
                 Count(client, FallbackKinds.None);
@@ -117,6 +129,10 @@ internal sealed class FallbackRun(FallbackSettings settings, OtherCluster others
         else if (_stage == Stage.Anew && answer is not null)
         {
             Mark(answer, client);
+        }
+        else if (answer is not null && settings.StaleFor is { } most)
+        {
+            kept.Record(answer, client, most);
         }
 
         failure?.Throw();

@@ -8,6 +8,7 @@ internal static class FallbackServices
     public static void AddEdgeFallbacks(this IServiceCollection services)
     {
         services.AddSingleton<FallbackMetrics>();
+        services.AddSingleton<StaleCache>();
         services.AddSingleton<ITransformProvider, FallbackTransforms>();
     }
 }

@@ -1,0 +1,133 @@
+using System.Collections.Immutable;
+using System.Diagnostics.Metrics;
+using EdgeProxy.Metrics;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Caching.Memory;
+
+namespace EdgeProxy.Fallbacks;
+
+/// <summary>
+/// Answers that are kept for the case that a later request fails: in memory, bounded, for routes with `Stale` alone. An answer is recorded
+/// while it is copied to its client, from the same bytes; what turns out to be too large is let go.
+/// </summary>
+internal sealed class StaleCache : IDisposable
+{
+    /// <summary>A larger body is not kept.</summary>
+    public const int BodyBytesMax = 1 << 20;
+
+    /// <summary>All that is kept.</summary>
+    public const long BytesMax = 64 << 20;
+
+    /// <summary>All that is being recorded.</summary>
+    private const long RecordingMax = 32 << 20;
+
+    private readonly MemoryCache _kept;
+    private readonly TimeProvider _time;
+    private long _recording;
+
+    public StaleCache(IMeterFactory meters, TimeProvider time)
+    {
+        _time = time;
+        _kept = new MemoryCache(new MemoryCacheOptions { SizeLimit = BytesMax, TrackStatistics = true });
+        meters.CreateEdgeMeter().CreateObservableGauge(
+            "edgeproxy_stale_bytes", () => _kept.GetCurrentStatistics()?.CurrentEstimatedSize ?? 0, "By",
+            "Bytes of answers that are kept for routes with `Stale`.");
+    }
+
+    private TimeSpan Now => _time.GetElapsedTime(0);
+
+    /// <summary>The answer to this request that was kept last; null when there is none that may be given.</summary>
+    public StaleAnswer? Find(HttpContext client, TimeSpan most)
+    {
+        var request = client.Request;
+        return (HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method))
+            && FallbackAnswer.IsFor(client)
+            && request.Headers is { IfMatch.Count: 0, IfUnmodifiedSince.Count: 0 } // only who has the resource can judge these
+            && KeyOf(client) is { } key
+            && Look(key, client) is { } answer
+            && answer.MayServe(Now, most)
+                ? answer
+                : null;
+    }
+
+    public HttpResponseMessage ToMessage(StaleAnswer answer, HttpContext client) =>
+        answer.ToMessage(client.Request, Now, client.Edge().Revision.Edge.Name);
+
+    /// <summary>Has the answer recorded on its way, if it may be kept.</summary>
+    public void Record(HttpResponseMessage answer, HttpContext client, TimeSpan most)
+    {
+        if (!HttpMethods.IsGet(client.Request.Method)
+            || answer.Content.Headers.ContentLength > BodyBytesMax
+            || !StaleRules.MayKeep(answer, out var vary)
+            || !FallbackAnswer.IsFor(client)
+            || KeyOf(client) is not { } key)
+        {
+            return;
+        }
+
+        var head = StaleAnswer.Of(answer, Now, client.Edge().Route!.CostHeader);
+        var place = new StalePlace(key, vary, VariantOf(key, vary, client), most);
+        if (head.ETag is { } tag && !tag.StartsWith("W/", StringComparison.Ordinal)
+            && _kept.TryGetValue(place.Variant, out StaleAnswer? before) && before!.ETag == tag
+            && before.Body.Length == answer.Content.Headers.ContentLength)
+        {
+            Keep(place, head with { Body = before.Body }); // the same, as its tag says
+            return;
+        }
+
+        answer.Content = new RecordedContent(answer, bytes => Keep(place, head with { Body = bytes }), TryReserve);
+    }
+
+    public void Dispose() => _kept.Dispose();
+
+    /// <summary>Takes room for what is being recorded, or gives it back.</summary>
+    private bool TryReserve(int bytes)
+    {
+        if (Interlocked.Add(ref _recording, bytes) <= RecordingMax || bytes < 0)
+        {
+            return true;
+        }
+
+        Interlocked.Add(ref _recording, -bytes);
+        return false;
+    }
+
+    private void Keep(StalePlace place, StaleAnswer answer)
+    {
+        Set(place.Key, place.Vary, place.For, 256 + (2 * place.Key.Length));
+        Set(place.Variant, answer, place.For, answer.Size + (2 * place.Variant.Length));
+    }
+
+    private void Set(string key, object value, TimeSpan most, long size)
+    {
+        using var entry = _kept.CreateEntry(key);
+        entry.Value = value;
+        entry.Size = size;
+        entry.AbsoluteExpirationRelativeToNow = most;
+    }
+
+    private StaleAnswer? Look(string key, HttpContext client) =>
+        _kept.TryGetValue(key, out ImmutableArray<string> vary) && _kept.TryGetValue(VariantOf(key, vary, client), out StaleAnswer? answer)
+            ? answer
+            : null;
+
+    /// <summary>Null: an answer could be about this client, and nobody else gets it, nor does it get anybody's.</summary>
+    private static string? KeyOf(HttpContext client)
+    {
+        var edge = client.Edge();
+        if (!StaleRules.IsAnybodys(client, edge.Revision.Clients.ApiKeyHeader, edge.KnownClient is not null))
+        {
+            return null;
+        }
+
+        var target = client.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
+        var host = client.Request.Host.Value?.ToLowerInvariant();
+        return $"{edge.Route!.RouteId}\n{edge.Route.ClusterId}\n{edge.KnownClient?.Id}\n{client.Request.Scheme}\n{host}\n{target}";
+    }
+
+    private static string VariantOf(string key, ImmutableArray<string> vary, HttpContext client) =>
+        key + "\n" + string.Join('\n', vary.Select(name => client.Request.Headers[name].ToString()));
+
+    /// <summary>Where an answer is kept, and for how long.</summary>
+    private sealed record StalePlace(string Key, ImmutableArray<string> Vary, string Variant, TimeSpan For);
+}
