@@ -56,21 +56,14 @@ internal static class UpstreamFaults
         };
 
     /// <summary>Why an answer's body did not come to its end: it cannot be read, or its end came too early.</summary>
-    public static UpstreamFault OfBody(Exception? exception)
+    public static UpstreamFault OfBody(Exception? exception) => exception?.GetBaseException() switch
     {
-        var error = exception?.GetBaseException() switch
-        {
-            HttpIOException io => io.HttpRequestError,
-            HttpRequestException request => request.HttpRequestError,
-            _ => HttpRequestError.Unknown,
-        };
-        return error switch
-        {
-            HttpRequestError.InvalidResponse => UpstreamFault.Protocol,
-            HttpRequestError.ConfigurationLimitExceeded => UpstreamFault.HeadTooLarge,
-            _ => UpstreamFault.Closed,
-        };
-    }
+        HttpIOException { HttpRequestError: HttpRequestError.ConfigurationLimitExceeded } => UpstreamFault.HeadTooLarge, // trailers
+        HttpRequestException { HttpRequestError: HttpRequestError.ConfigurationLimitExceeded } => UpstreamFault.HeadTooLarge,
+        HttpIOException { HttpRequestError: HttpRequestError.InvalidResponse } => UpstreamFault.Protocol,
+        HttpRequestException => UpstreamFault.Protocol, // a chunk's line without an end, or an end that is no line
+        _ => UpstreamFault.Closed,
+    };
 
     private static SocketError? SocketErrorIn(Exception? exception)
     {

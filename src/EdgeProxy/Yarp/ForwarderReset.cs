@@ -3,18 +3,13 @@ using Microsoft.AspNetCore.Http.Features;
 namespace EdgeProxy.Yarp;
 
 /// <summary>
-/// YARP's forwarder has CANCEL and INTERNAL_ERROR the wrong way round: it cuts an answer that the upstream broke off with CANCEL, which
-/// clients read as a cancel of their own. This turns them back, on the way to the client's stream.
+/// YARP's forwarder cuts some answers with CANCEL, which clients read as a cancel of their own: those that the upstream broke off, or, in
+/// another version, those that the route's time has run out for. Whatever cuts an answer here is INTERNAL_ERROR; a client that has
+/// cancelled hears neither.
 /// </summary>
 internal sealed class ForwarderReset(IHttpResetFeature stream) : IHttpResetFeature
 {
     private const int InternalError = 2;
-    private const int Cancel = 8;
 
-    public void Reset(int errorCode) => stream.Reset(errorCode switch
-    {
-        Cancel => InternalError,
-        InternalError => Cancel,
-        _ => errorCode,
-    });
+    public void Reset(int errorCode) => stream.Reset(InternalError);
 }

@@ -13,13 +13,12 @@ public sealed class ProtocolChoiceTests
     public async Task A_preface_that_comes_byte_by_byte_begins_HTTP_2()
     {
         await using var edge = await Edge.StartAsync(Edge.OneRoute("http://127.0.0.1:1/"));
-        await using var client = await RawHttp.ConnectAsync(edge.Uri);
+        using var client = await RawClient.OpenAsync(edge.Uri);
 
         await client.TrickleAsync(Preface + EmptySettings);
 
         // The server's first frame is its SETTINGS: type 4 behind three bytes of length.
-        var received = await client.ReadUntilAsync(text => text.Length >= 9);
-        Assert.Equal('\u0004', received[3]);
+        Assert.Equal(4, (await client.ReadExactlyAsync(9))[3]);
     }
 
     [Fact]
@@ -27,7 +26,7 @@ public sealed class ProtocolChoiceTests
     {
         await using var upstream = await Upstream.StartAsync("fine");
         await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address));
-        await using var client = await RawHttp.ConnectAsync(edge.Uri);
+        using var client = await RawClient.OpenAsync(edge.Uri);
 
         await client.TrickleAsync("P");
         await client.TrickleAsync("UT / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
@@ -43,13 +42,13 @@ public sealed class ProtocolChoiceTests
     {
         await using var upstream = await Upstream.StartAsync("fine");
         await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address));
-        await using var client = await RawHttp.ConnectAsync(edge.Uri);
+        using var client = await RawClient.OpenAsync(edge.Uri);
 
         // HEADERS, END_STREAM and END_HEADERS, stream 1: GET, the scheme, /, :authority a.
         var block = $"\u0082{scheme}\u0084\u0041\u0001a";
         await client.SendAsync(Preface + EmptySettings + $"\0\0{(char)block.Length}\u0001\u0005\0\0\0\u0001{block}");
 
-        await client.ReadUntilAsync(text => text.Contains("malformed_request", StringComparison.Ordinal));
+        await client.ReadUntilAsync("malformed_request");
         Assert.Equal(0, upstream.Hits);
     }
 }

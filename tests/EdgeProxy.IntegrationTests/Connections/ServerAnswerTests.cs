@@ -38,7 +38,7 @@ public sealed class ServerAnswerTests
         await using var upstream = await Upstream.StartAsync();
         await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address));
 
-        var answer = await RawHttp.ExchangeAsync(edge.Uri, request);
+        var answer = await RawClient.ExchangeAsync(edge.Uri, request);
 
         Expect(answer, status, code);
         Assert.Equal(0, upstream.Hits);
@@ -51,7 +51,7 @@ public sealed class ServerAnswerTests
         await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address));
 
         var good = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-        var answer = await RawHttp.ExchangeAsync(edge.Uri, good + good + "rubbish\r\n\r\n");
+        var answer = await RawClient.ExchangeAsync(edge.Uri, good + good + "rubbish\r\n\r\n");
 
         Assert.Equal(2, answer.Text.Split("HTTP/1.1 200").Length - 1);
         var last = new RawAnswer(answer.Text[answer.Text.LastIndexOf("HTTP/1.1 ", StringComparison.Ordinal)..], answer.WasReset);
@@ -62,7 +62,7 @@ public sealed class ServerAnswerTests
     public async Task A_broken_request_that_comes_byte_by_byte_gets_the_same_answer()
     {
         await using var edge = await Edge.StartAsync(Edge.OneRoute("http://127.0.0.1:1/"));
-        await using var client = await RawHttp.ConnectAsync(edge.Uri);
+        using var client = await RawClient.OpenAsync(edge.Uri);
 
         await client.TrickleAsync("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n");
 
@@ -73,7 +73,7 @@ public sealed class ServerAnswerTests
     public async Task A_head_that_never_ends_is_a_408()
     {
         await using var edge = await Edge.StartAsync(Edge.OneRoute("http://127.0.0.1:1/"));
-        await using var client = await RawHttp.ConnectAsync(edge.Uri);
+        using var client = await RawClient.OpenAsync(edge.Uri);
 
         await client.SendAsync("GET / HTTP/1.1\r\nHost: a\r\nX");
 
@@ -85,7 +85,7 @@ public sealed class ServerAnswerTests
     {
         await using var edge = await Edge.StartAsync(Edge.OneRoute("http://127.0.0.1:1/"));
 
-        var answer = await RawHttp.ExchangeAsync(edge.Uri, "HEAD / HTTP/1.1\r\n\r\n");
+        var answer = await RawClient.ExchangeAsync(edge.Uri, "HEAD / HTTP/1.1\r\n\r\n");
 
         Assert.Equal(400, answer.Status);
         Assert.Contains("details=\"invalid_host\"", answer.Head, StringComparison.Ordinal);
@@ -97,7 +97,7 @@ public sealed class ServerAnswerTests
     {
         await using var edge = await Edge.StartAsync(Edge.OneRoute("http://127.0.0.1:1/"));
 
-        var answer = await RawHttp.ExchangeAsync(edge.Uri, "GET / HTTP/1.1\r\nAccept: text/html\r\n\r\n");
+        var answer = await RawClient.ExchangeAsync(edge.Uri, "GET / HTTP/1.1\r\nAccept: text/html\r\n\r\n");
 
         Assert.Equal(400, answer.Status);
         Assert.Contains("<h1>Host is missing or invalid</h1>", answer.Body, StringComparison.Ordinal);

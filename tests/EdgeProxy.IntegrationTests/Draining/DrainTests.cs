@@ -33,7 +33,7 @@ public sealed class DrainTests
 
         _release.SetResult();
         Assert.Contains("\r\nConnection: close\r\n", await client.ReadHeadAsync());
-        Assert.Equal(("d\r\nheld and done\r\n0\r\n\r\n", false), await client.ReadToEndAsync());
+        Assert.Equal(new RawAnswer("d\r\nheld and done\r\n0\r\n\r\n", WasReset: false), await client.ReadToEndAsync());
         await stopping.WaitAsync(Wait.Patience);
     }
 
@@ -55,7 +55,7 @@ public sealed class DrainTests
         var head = await client.ReadHeadAsync();
         Assert.StartsWith("HTTP/1.1 200 ", head, StringComparison.Ordinal);
         Assert.Contains("\r\nConnection: close\r\n", head);
-        Assert.False((await client.ReadToEndAsync()).Reset);
+        Assert.False((await client.ReadToEndAsync()).WasReset);
         await stopping.WaitAsync(Wait.Patience);
     }
 
@@ -69,7 +69,7 @@ public sealed class DrainTests
         await client.ReadUntilAsync("\r\n0\r\n\r\n");
 
         var stopping = edge.StopAsync(TimeSpan.FromMinutes(10));
-        Assert.Equal(("", false), await client.ReadToEndAsync());
+        Assert.Equal(new RawAnswer("", WasReset: false), await client.ReadToEndAsync());
         await stopping.WaitAsync(Wait.Patience);
     }
 
@@ -102,9 +102,9 @@ public sealed class DrainTests
         await RefusedAsync(edge);
         await Task.Delay(TimeSpan.FromSeconds(3), TimeProvider.System, Wait.Deadline); // past the idle grace
         await upload.SendAsync("67890");
-        Assert.Contains("\r\n\r\n2\r\n10\r\n0\r\n", (await upload.ReadToEndAsync()).Left);
+        Assert.Contains("\r\n\r\n2\r\n10\r\n0\r\n", (await upload.ReadToEndAsync()).Text);
         _release.SetResult();
-        Assert.Equal(("9\r\ndata: 2\n\n\r\n0\r\n\r\n", false), await download.ReadToEndAsync());
+        Assert.Equal(new RawAnswer("9\r\ndata: 2\n\n\r\n0\r\n\r\n", WasReset: false), await download.ReadToEndAsync());
         await stopping.WaitAsync(Wait.Patience);
     }
 
@@ -123,7 +123,7 @@ public sealed class DrainTests
 
         var started = TimeProvider.System.GetTimestamp();
         var stopping = edge.StopAsync(TimeSpan.FromSeconds(3));
-        Assert.Equal(("", true), await client.ReadToEndAsync());
+        Assert.Equal(new RawAnswer("", WasReset: true), await client.ReadToEndAsync());
         Assert.InRange(TimeProvider.System.GetElapsedTime(started).TotalSeconds, 2.9, 30);
         await stopping.WaitAsync(Wait.Patience);
     }

@@ -101,7 +101,7 @@ public sealed class Http2DrainTests : IDisposable
         await Reload.ApplyAsync(edge, Edge.OneRoute(upstream.Address), "\"Shutdown\": { \"DrainTimeout\": \"1s\" }");
         var stopping = edge.StopAsync();
 
-        Assert.Equal(("", true), await client.ReadToEndAsync());
+        Assert.Equal(new RawAnswer("", WasReset: true), await client.ReadToEndAsync());
         await stopping.WaitAsync(Wait.Patience);
     }
 

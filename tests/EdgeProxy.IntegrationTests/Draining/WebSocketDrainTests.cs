@@ -55,7 +55,7 @@ public sealed class WebSocketDrainTests
         Assert.Equal([4, 5, 6, .. GoingAway], await client.ReadExactlyAsync(3 + GoingAway.Length));
         await client.SendAsync(WebSocketPeers.ClientFrame(0x88, "\x03\xE9"));
         done.SetResult();
-        Assert.Equal(("", false), await client.ReadToEndAsync());
+        Assert.Equal(new RawAnswer("", WasReset: false), await client.ReadToEndAsync());
         await stopping.WaitAsync(Wait.Patience);
     }
 

@@ -1,4 +1,5 @@
 using System.Net;
+using EdgeProxy.AccessLog;
 using EdgeProxy.Configuration;
 using EdgeProxy.Errors;
 using EdgeProxy.IntegrationTests.Peers;
@@ -20,7 +21,7 @@ public sealed class InternalErrorTests
         using var readings = new Readings(edge);
         await using var server = await StartAsync(edge, _ => throw new InvalidOperationException("secret"));
 
-        var answer = await RawHttp.ExchangeAsync(
+        var answer = await RawClient.ExchangeAsync(
             new Uri(server.Urls.First()), "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
 
         Assert.Equal(500, answer.Status);
@@ -47,7 +48,7 @@ public sealed class InternalErrorTests
 
         await client.ReadUntilAsync("begun\r\n");
         read.SetResult();
-        Assert.Equal(("", true), await client.ReadToEndAsync());
+        Assert.Equal(new RawAnswer("", WasReset: true), await client.ReadToEndAsync());
     }
 
     /// <summary>The outermost part of the edge's pipeline, around <paramref name="bug"/>.</summary>
@@ -59,6 +60,7 @@ public sealed class InternalErrorTests
         builder.Services.AddSingleton(edge.Services.GetRequiredService<Revisions>());
         builder.Services.AddSingleton(edge.Services.GetRequiredService<ErrorMetrics>());
         builder.Services.AddSingleton(edge.Services.GetRequiredService<FailureLog>());
+        builder.Services.AddSingleton(edge.Services.GetRequiredService<RequestRecorder>());
         var app = builder.Build();
         app.UseMiddleware<EdgeContextMiddleware>();
         app.UseMiddleware<ErrorMiddleware>();

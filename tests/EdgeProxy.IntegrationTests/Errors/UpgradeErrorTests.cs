@@ -23,12 +23,12 @@ public sealed class UpgradeErrorTests
     {
         await using var upstream = Answering(answer);
         await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address));
-        await using var client = await RawHttp.ConnectAsync(edge.Uri);
+        using var client = await RawClient.OpenAsync(edge.Uri);
 
         await client.SendAsync("GET /ws HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
             + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
 
-        var received = await client.ReadUntilAsync(text => text.EndsWith('}'));
+        var received = await client.ReadUntilAsync("}");
         Assert.StartsWith("HTTP/1.1 502 ", received, StringComparison.Ordinal);
         Assert.Contains("\"code\":\"upstream_upgrade_failed\"", received, StringComparison.Ordinal);
         Assert.DoesNotContain("Upgrade: ", received, StringComparison.OrdinalIgnoreCase);
@@ -71,7 +71,7 @@ public sealed class UpgradeErrorTests
         await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address, cluster:
             "\"HttpRequest\": { \"Version\": \"2\", \"VersionPolicy\": \"RequestVersionExact\" }"));
 
-        var answer = await RawHttp.ExchangeAsync(
+        var answer = await RawClient.ExchangeAsync(
             edge.Uri, "GET / HTTP/1.1\r\nHost: test\r\nConnection: Upgrade, close\r\nUpgrade: SPDY/3.1\r\n\r\n");
 
         Assert.Equal(502, answer.Status);

@@ -1,6 +1,8 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using System.Text.Json;
 
 namespace EdgeProxy.IntegrationTests.Peers;
 
@@ -19,6 +21,14 @@ internal sealed class RawClient : IDisposable
         return new RawClient(socket);
     }
 
+    /// <summary>Sends <paramref name="request"/> on a new connection and reads until the edge closes it.</summary>
+    public static async Task<RawAnswer> ExchangeAsync(Uri address, string request)
+    {
+        using var client = await OpenAsync(address);
+        await client.SendAsync(request);
+        return await client.ReadToEndAsync();
+    }
+
     public Task SendAsync(string text) => SendAsync(Encoding.Latin1.GetBytes(text));
 
     public async Task SendAsync(ReadOnlyMemory<byte> bytes)
@@ -26,6 +36,16 @@ internal sealed class RawClient : IDisposable
         while (!bytes.IsEmpty)
         {
             bytes = bytes[await _socket.SendAsync(bytes, SocketFlags.None, Wait.Deadline)..];
+        }
+    }
+
+    /// <summary>Sends each byte in a packet of its own.</summary>
+    public async Task TrickleAsync(string text)
+    {
+        foreach (var one in Encoding.Latin1.GetBytes(text))
+        {
+            await SendAsync(new[] { one });
+            await Task.Yield();
         }
     }
 
@@ -67,7 +87,7 @@ internal sealed class RawClient : IDisposable
     }
 
     /// <summary>What is left until the peer closes, and whether it closed by a reset.</summary>
-    public async Task<(string Left, bool Reset)> ReadToEndAsync()
+    public async Task<RawAnswer> ReadToEndAsync()
     {
         try
         {
@@ -75,11 +95,11 @@ internal sealed class RawClient : IDisposable
             {
             }
 
-            return (Encoding.Latin1.GetString(_unread), false);
+            return new RawAnswer(Encoding.Latin1.GetString(_unread), WasReset: false);
         }
         catch (SocketException exception) when (exception.SocketErrorCode == SocketError.ConnectionReset)
         {
-            return (Encoding.Latin1.GetString(_unread), true);
+            return new RawAnswer(Encoding.Latin1.GetString(_unread), WasReset: true);
         }
     }
 
@@ -98,4 +118,18 @@ internal sealed class RawClient : IDisposable
         _unread = [.. _unread, .. buffer.AsSpan(0, read)];
         return read > 0;
     }
+}
+
+/// <summary>What a connection brought until it ended, and how it did.</summary>
+internal sealed record RawAnswer(string Text, bool WasReset)
+{
+    public int Status => Text.Length > 12 ? int.Parse(Text.AsSpan(9, 3), CultureInfo.InvariantCulture) : 0;
+
+    public string Head => Text[..(Text.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 2)];
+
+    public string Body => Text[(Text.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4)..];
+
+    public JsonElement Problem => JsonDocument.Parse(Body).RootElement;
+
+    public string? Code => Problem.GetProperty("code").GetString();
 }

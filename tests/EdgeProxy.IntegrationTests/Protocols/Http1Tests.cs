@@ -99,7 +99,7 @@ public sealed class Http1Tests
 
         await client.SendAsync("GET / HTTP/1.0\r\nHost: t\r\n\r\n");
         Assert.DoesNotContain("Transfer-Encoding", await client.ReadHeadAsync());
-        Assert.Equal(("hello", false), await client.ReadToEndAsync());
+        Assert.Equal(new RawAnswer("hello", WasReset: false), await client.ReadToEndAsync());
     }
 
     [Fact]

@@ -68,7 +68,7 @@ public sealed class StreamTests
         using var client = await RawClient.OpenAsync(edge.Uri);
         await client.SendAsync("GET / HTTP/1.1\r\nHost: t\r\n\r\n");
         await client.ReadUntilAsync("data: 1\n\n\r\n");
-        Assert.Equal(("", true), await client.ReadToEndAsync());
+        Assert.Equal(new RawAnswer("", WasReset: true), await client.ReadToEndAsync());
     }
 
     [Fact]

@@ -223,7 +223,7 @@ public sealed class WebSocketTests
         Assert.Equal("raw"u8.ToArray(), await client.ReadExactlyAsync(3));
 
         await client.SendAsync("x");
-        Assert.Equal("", (await client.ReadToEndAsync()).Left);
+        Assert.Equal("", (await client.ReadToEndAsync()).Text);
     }
 
     private const string Watched = """

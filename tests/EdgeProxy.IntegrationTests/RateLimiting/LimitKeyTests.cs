@@ -42,7 +42,7 @@ public sealed class LimitKeyTests
         await using var upstream = await Upstream.StartAsync();
         await using var edge = await Edge.StartAsync(Clients() + Edge.OneRoute(upstream.Address, "\"RequireClient\": true"));
 
-        var answer = await RawHttp.ExchangeAsync(
+        var answer = await RawClient.ExchangeAsync(
             edge.Uri, $"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{fields}{(fields.Length > 0 ? "\r\n" : "")}\r\n");
         Assert.Equal(401, answer.Status);
         Assert.Contains("WWW-Authenticate: ApiKey", answer.Text, StringComparison.OrdinalIgnoreCase);
@@ -60,7 +60,7 @@ public sealed class LimitKeyTests
             context.Response.WriteAsync($"key={context.Request.Headers["X-Api-Key"]};"));
         await using var edge = await Edge.StartAsync(Clients() + Edge.OneRoute(upstream.Address));
 
-        var answer = await RawHttp.ExchangeAsync(edge.Uri, $"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{fields}\r\n\r\n");
+        var answer = await RawClient.ExchangeAsync(edge.Uri, $"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{fields}\r\n\r\n");
 
         Assert.Contains($"key={arrives};", answer.Text, StringComparison.Ordinal);
     }

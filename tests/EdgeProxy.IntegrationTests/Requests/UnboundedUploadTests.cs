@@ -36,7 +36,7 @@ public sealed class UnboundedUploadTests
         await WebSocketPeers.SendAsync(overTwo, "a");
 
         // By the time that this one is ended, the three above have sent as little for longer.
-        await using var plain = await RawHttp.ConnectAsync(uploads.Uri);
+        using var plain = await RawClient.OpenAsync(uploads.Uri);
         await plain.SendAsync("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n");
         var refused = await plain.ReadToEndAsync();
         Assert.Equal(408, refused.Status);

@@ -73,7 +73,7 @@ public sealed class MendsTests
     {
         await using var upstream = RawUpstream.Answering("HTTP/1.1 " + rest);
         await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address));
-        var answer = await RawHttp.ExchangeAsync(edge.Uri, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        var answer = await RawClient.ExchangeAsync(edge.Uri, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
         Assert.Equal(502, answer.Status);
         Assert.Equal("upstream_protocol_error", answer.Code);
     }
@@ -94,7 +94,7 @@ public sealed class MendsTests
     {
         await using var upstream = RawUpstream.Answering("HTTP/1.1 205 Reset Content\r\nX-Kept: y\r\n" + rest);
         await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address));
-        var answer = await RawHttp.ExchangeAsync(edge.Uri, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        var answer = await RawClient.ExchangeAsync(edge.Uri, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
         Assert.Equal(205, answer.Status);
         Assert.Contains("X-Kept: y", answer.Head, StringComparison.Ordinal);
         Assert.DoesNotContain("hello", answer.Text, StringComparison.Ordinal);
@@ -109,7 +109,7 @@ public sealed class MendsTests
     {
         await using var upstream = RawUpstream.Answering($"HTTP/1.1 200 {reason}\r\nContent-Length: 0\r\n\r\n");
         await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address));
-        var answer = await RawHttp.ExchangeAsync(edge.Uri, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        var answer = await RawClient.ExchangeAsync(edge.Uri, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
         Assert.StartsWith($"HTTP/1.1 {expected}\r\n", answer.Text, StringComparison.Ordinal);
     }
 

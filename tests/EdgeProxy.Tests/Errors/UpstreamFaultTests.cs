@@ -47,20 +47,22 @@ public sealed class UpstreamFaultTests
     }
 
     [Theory]
-    [InlineData("InvalidResponse", "upstream_protocol_error")]
-    [InlineData("ConfigurationLimitExceeded", "upstream_header_too_large")]
-    [InlineData("ResponseEnded", "upstream_response_truncated")]
-    public void A_body_that_breaks_off_says_why(string failure, string code)
+    [InlineData("InvalidResponse", true, "upstream_protocol_error")]
+    [InlineData("Unknown", false, "upstream_protocol_error")]
+    [InlineData("ConfigurationLimitExceeded", true, "upstream_header_too_large")]
+    [InlineData("ConfigurationLimitExceeded", false, "upstream_header_too_large")]
+    [InlineData("ResponseEnded", true, "upstream_response_truncated")]
+    [InlineData("HttpProtocolError", true, "upstream_response_truncated")]
+    public void A_body_that_breaks_off_says_why(string failure, bool isRead, string code)
     {
         var error = Enum.Parse<HttpRequestError>(failure);
-        foreach (var exception in new Exception[] { new HttpIOException(error), new HttpRequestException(error) }) // it throws both
-        {
-            var context = new DefaultHttpContext();
-            context.Features.Set(new EdgeContext(Configurations.Read(Configurations.Document()).Revision!, "id", startedAt: 0));
-            context.Features.Set<IForwarderErrorFeature>(
-                new Report(ForwarderError.ResponseBodyDestination, new IOException("copy", exception)));
-            Assert.Equal(code, FailureCauses.OfOutcome(context)?.Code);
-        }
+        Exception exception = isRead ? new HttpIOException(error) : new HttpRequestException(error); // the platform throws both
+        var context = new DefaultHttpContext();
+        context.Features.Set(new EdgeContext(Configurations.Read(Configurations.Document()).Revision!, "id", startedAt: 0));
+        context.Features.Set<IForwarderErrorFeature>(
+            new Report(ForwarderError.ResponseBodyDestination, new IOException("copy", exception)));
+
+        Assert.Equal(code, FailureCauses.OfOutcome(context)?.Code);
     }
 
     private static HttpRequestException Make(string failure)
