@@ -43,11 +43,34 @@ internal sealed class RedisScripts : IBucketScripts
     public ValueTask<ScriptAnswer> LeaseAsync(string key, string node, LeaseAsk ask, LeaseOptions options, long now) =>
         AskAsync(_lease, key, [.. RedisLeaseStore.Arguments(node, ask, options), now]);
 
-    public ValueTask<ScriptAnswer> TakeAsync(string key, LimitSet limits, long cost, long now) =>
-        AskAsync(_take, key, [0, cost], limits, now);
+    public async ValueTask<ScriptAnswer[]> TakeAsync(ScriptTake[] takes, long now)
+    {
+        var arguments = new List<RedisValue>();
+        foreach (var take in takes)
+        {
+            arguments.Add(take.Mode);
+            arguments.Add(take.Cost);
+            BucketScripts.Add(arguments, take.Limits);
+        }
 
-    public ValueTask<ScriptAnswer> LookAsync(string key, LimitSet limits, bool fill, long now) =>
-        AskAsync(_look, key, [fill ? 1 : 0], limits, now);
+        var asked = _take.AskAsync(_database, Array.ConvertAll(takes, take => (RedisKey)take.Key), [.. arguments, now]);
+        var lives = Array.ConvertAll(takes, take => _database.StringGetDeleteAsync("lives:" + take.Key));
+        var (reply, at, answers) = (await asked, 0, new ScriptAnswer[takes.Length]);
+        for (var i = 0; i < takes.Length; i++)
+        {
+            var end = at + 1 + takes[i].Limits.Rates.Length;
+            (answers[i], at) = (new ScriptAnswer(reply[at..end], LivesOf(await lives[i])), end);
+        }
+
+        return answers;
+    }
+
+    public ValueTask<ScriptAnswer> LookAsync(string key, LimitSet limits, bool fill, long now)
+    {
+        var arguments = new List<RedisValue> { fill ? 1 : 0 };
+        BucketScripts.Add(arguments, limits);
+        return AskAsync(_look, key, [.. arguments, now]);
+    }
 
     public async ValueTask ForgetAsync(string key) => await _database.KeyDeleteAsync(key);
 
@@ -57,18 +80,14 @@ internal sealed class RedisScripts : IBucketScripts
         return new RedisScript(change(script.Text).Replace(Expiry, Noted, StringComparison.Ordinal));
     }
 
-    private ValueTask<ScriptAnswer> AskAsync(RedisScript script, string key, List<RedisValue> arguments, LimitSet limits, long now)
-    {
-        BucketScripts.Add(arguments, limits);
-        return AskAsync(script, key, [.. arguments, now]);
-    }
-
     private async ValueTask<ScriptAnswer> AskAsync(RedisScript script, string key, RedisValue[] arguments)
     {
         var reply = script.AskAsync(_database, [key], arguments);
         var lives = _database.StringGetDeleteAsync("lives:" + key);
-        return new ScriptAnswer(await reply, await lives is { HasValue: true } written ? (long)written : -1);
+        return new ScriptAnswer(await reply, LivesOf(await lives));
     }
+
+    private static long LivesOf(RedisValue written) => written.HasValue ? (long)written : -1;
 }
 
 /// <summary>Two that must give the same answers.</summary>
@@ -77,8 +96,16 @@ internal sealed class BothScripts(IBucketScripts one, IBucketScripts two) : IBuc
     public ValueTask<ScriptAnswer> LeaseAsync(string key, string node, LeaseAsk ask, LeaseOptions options, long now) =>
         SameAsync(one.LeaseAsync(key, node, ask, options, now), two.LeaseAsync(key, node, ask, options, now));
 
-    public ValueTask<ScriptAnswer> TakeAsync(string key, LimitSet limits, long cost, long now) =>
-        SameAsync(one.TakeAsync(key, limits, cost, now), two.TakeAsync(key, limits, cost, now));
+    public async ValueTask<ScriptAnswer[]> TakeAsync(ScriptTake[] takes, long now)
+    {
+        var (first, second) = (await one.TakeAsync(takes, now), await two.TakeAsync(takes, now));
+        for (var i = 0; i < takes.Length; i++)
+        {
+            AssertSame(first[i], second[i]);
+        }
+
+        return first;
+    }
 
     public ValueTask<ScriptAnswer> LookAsync(string key, LimitSet limits, bool fill, long now) =>
         SameAsync(one.LookAsync(key, limits, fill, now), two.LookAsync(key, limits, fill, now));
@@ -92,8 +119,13 @@ internal sealed class BothScripts(IBucketScripts one, IBucketScripts two) : IBuc
     private static async ValueTask<ScriptAnswer> SameAsync(ValueTask<ScriptAnswer> one, ValueTask<ScriptAnswer> two)
     {
         var (first, second) = (await one, await two);
-        Assert.Equal(first.Reply, second.Reply);
-        Assert.Equal(first.Lives, second.Lives);
+        AssertSame(first, second);
         return first;
+    }
+
+    private static void AssertSame(in ScriptAnswer one, in ScriptAnswer two)
+    {
+        Assert.Equal(one.Reply, two.Reply);
+        Assert.Equal(one.Lives, two.Lives);
     }
 }

@@ -14,22 +14,12 @@ internal sealed class BucketTwin : IBucketScripts
     public ValueTask<ScriptAnswer> LeaseAsync(string key, string node, LeaseAsk ask, LeaseOptions options, long now) =>
         new(new ScriptAnswer(Lease(key, node, ask, options, now), Lives()));
 
-    public ValueTask<ScriptAnswer> TakeAsync(string key, LimitSet limits, long cost, long now)
+    public ValueTask<ScriptAnswer[]> TakeAsync(ScriptTake[] takes, long now)
     {
-        var b = new Open(limits, _keys.GetValueOrDefault(key), now);
-        var admits = Array.TrueForAll(b.Levels, level => level >= cost);
-        for (var i = 0; admits && i < b.Levels.Length; i++)
-        {
-            var room = Math.Max(b.Levels[i], limits.Rates[i].Capacity - b.Held);
-            b.Levels[i] = Math.Max(Math.Min(b.Levels[i], 0), Math.Min(room, b.Levels[i] - cost));
-        }
-
-        if (admits && (cost > 0 || !b.IsFresh))
-        {
-            Put(key, b);
-        }
-
-        return new(new ScriptAnswer([admits ? 1 : 0, .. b.Levels.Select(level => (long)level)], Lives()));
+        var open = Array.ConvertAll(takes, take => new Open(take.Limits, _keys.GetValueOrDefault(take.Key), now));
+        var admits = takes.Select((take, i) => take.Mode == 2 || Array.TrueForAll(open[i].Levels, level => level >= take.Cost)).ToArray();
+        var admitted = takes.Select((take, i) => admits[i] || take.Mode == 1).All(admits => admits);
+        return new([.. takes.Select((take, i) => Take(take, open[i], admits[i], admitted))]);
     }
 
     public ValueTask<ScriptAnswer> LookAsync(string key, LimitSet limits, bool fill, long now)
@@ -48,6 +38,25 @@ internal sealed class BucketTwin : IBucketScripts
 
         long[] reply = [(long)b.Held, b.Leases.Count(lease => lease.Held > 0), (long)b.Time, .. b.Levels.Select(level => (long)level)];
         return new(new ScriptAnswer(reply, Lives()));
+    }
+
+    private ScriptAnswer Take(in ScriptTake take, Open b, bool admits, bool admitted)
+    {
+        var does = admits && admitted;
+        for (var i = 0; does && i < b.Levels.Length; i++)
+        {
+            var most = take.Limits.Rates[i].Capacity;
+            var least = take.Mode == 2 ? -most : 0;
+            var room = Math.Max(b.Levels[i], most - b.Held);
+            b.Levels[i] = Math.Max(Math.Min(b.Levels[i], least), Math.Min(room, b.Levels[i] - take.Cost));
+        }
+
+        if (does && (take.Cost > 0 || !b.IsFresh))
+        {
+            Put(take.Key, b);
+        }
+
+        return new ScriptAnswer([!admits ? 0 : admitted ? 1 : 2, .. b.Levels.Select(level => (long)level)], Lives());
     }
 
     public ValueTask ForgetAsync(string key)
@@ -282,7 +291,7 @@ internal interface IBucketScripts
 {
     ValueTask<ScriptAnswer> LeaseAsync(string key, string node, LeaseAsk ask, LeaseOptions options, long now);
 
-    ValueTask<ScriptAnswer> TakeAsync(string key, LimitSet limits, long cost, long now);
+    ValueTask<ScriptAnswer[]> TakeAsync(ScriptTake[] takes, long now);
 
     ValueTask<ScriptAnswer> LookAsync(string key, LimitSet limits, bool fill, long now);
 
@@ -292,3 +301,9 @@ internal interface IBucketScripts
 /// <param name="Reply">What the script says.</param>
 /// <param name="Lives">For how many milliseconds it let the key live; -1 when it wrote nothing.</param>
 internal readonly record struct ScriptAnswer(long[] Reply, long Lives);
+
+/// <param name="Key">Of the bucket.</param>
+/// <param name="Limits">On it.</param>
+/// <param name="Mode">0 decides, 1 in shadow, 2 charges what has been spent already.</param>
+/// <param name="Cost">Below 0 gives back.</param>
+internal readonly record struct ScriptTake(string Key, LimitSet Limits, int Mode, long Cost);

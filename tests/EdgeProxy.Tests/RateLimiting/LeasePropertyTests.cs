@@ -13,4 +13,13 @@ public sealed class LeasePropertyTests
             Assert.Null(await LeaseTorture.RunAsync(seed, new BucketTwin()));
         }
     }
+
+    [Fact]
+    public async Task Several_policies_of_a_route_are_charged_all_or_none()
+    {
+        for (var seed = 0; seed < 1_000; seed++)
+        {
+            Assert.Null(await RouteTorture.RunAsync(seed, new BucketTwin()));
+        }
+    }
 }

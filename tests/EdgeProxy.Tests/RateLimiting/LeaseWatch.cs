@@ -17,6 +17,9 @@ internal sealed class LeaseWatch(LimitSet limits, LeaseOptions options)
 
     public string? Broken { get; private set; }
 
+    /// <summary>More was admitted than one bucket would have, whatever broke first.</summary>
+    public bool IsOverdrawn { get; private set; }
+
     private long Lease => options.Lease.Ticks / TimeSpan.TicksPerMicrosecond;
 
     /// <summary>Requests went through: never more than one bucket, asked by all at that time, would have let through.</summary>
@@ -24,7 +27,9 @@ internal sealed class LeaseWatch(LimitSet limits, LeaseOptions options)
     {
         for (var i = 0; i < _admitted.Length; i++)
         {
-            Hold(_admitted[i].Spend(time, cost), $"limit {i} admits no more than one bucket: at {time}");
+            var hasIt = _admitted[i].Spend(time, cost);
+            IsOverdrawn |= !hasIt;
+            Hold(hasIt, $"limit {i} admits no more than one bucket: at {time}");
         }
     }
 
@@ -37,19 +42,20 @@ internal sealed class LeaseWatch(LimitSet limits, LeaseOptions options)
         var (got, granted, held, now, levels) = (reply[1], reply[2], reply[4], reply[5], reply[7..]);
         Time(now, clock);
         Hold(reply[0] == 0 || answer.Lives < 0, "a question that comes too late writes nothing");
-        Hold(got + granted > 0 || ask.Seq > 1 || ask.Debt > 0 || answer.Lives < 0, "a refusal writes nothing");
         Hold(got % ask.First == 0 && got <= ask.Need, "what is got serves whole requests");
         Hold((reply[3] > 0) == (reply[0] == 0 && ask.Need > 0 && got == 0), "who gets nothing is told when to come again");
         var retold = isLate && ask.Known ? ask.Unspent : 0;
-        var most = (long)(limits.Rates.Min(rate => rate.Capacity) * options.Hoard);
-        Hold(held <= Math.Max(most, _held + retold), "no more is leased than may be hoarded");
+        var lent = (long)(limits.Rates.Min(rate => rate.Capacity) * options.Hoard);
+        Hold(held <= Math.Max(lent, _held + retold), "no more is leased than may be hoarded");
         for (var i = 0; i < levels.Length; i++)
         {
             var rate = limits.Rates[i];
-            Hold(levels[i] >= Math.Min(0, _levels[i]) - retold, $"limit {i} is never overdrawn");
+            var (owed, back) = (Math.Max(0, ask.Debt + ask.Deficit[i]), Math.Max(0, -ask.Debt));
+            Hold(levels[i] >= Math.Min(0, _levels[i]) - retold - owed, $"limit {i} is never overdrawn");
             Hold(levels[i] + held <= rate.Capacity, $"limit {i}: level and leases fit in the bucket");
-            Hold(levels[i] + held <= _levels[i] + _held + Minted(rate, now) - got + retold, $"limit {i}: tokens come from refilling only");
-            Hold(levels[i] >= _levels[i] - got - granted - retold, $"limit {i} pays as much as the others");
+            var most = _levels[i] + _held + Minted(rate, now) + retold + back;
+            Hold(levels[i] + held <= most - got, $"limit {i}: tokens come from refilling only");
+            Hold(levels[i] >= _levels[i] - got - granted - retold - owed, $"limit {i} pays as much as the others");
             var full = rate.TimeUntil(levels[i], rate.Capacity) + (granted > 0 ? Lease : 0);
             Hold(answer.Lives < 0 || answer.Lives * 1000 >= full, $"limit {i}: the key lives until the bucket is full");
         }
@@ -57,18 +63,29 @@ internal sealed class LeaseWatch(LimitSet limits, LeaseOptions options)
         Note(answer, levels, held, now);
     }
 
-    public void Taken(ScriptAnswer answer, long cost, long clock)
+    public void GivenBack(long time, long tokens) => Array.ForEach(_admitted, bucket => bucket.Spend(time, -tokens));
+
+    /// <summary>A node has them back, to spend at any time from now on.</summary>
+    public void GivenBackSoon(long tokens) => Array.ForEach(_admitted, bucket => bucket.Lend(tokens));
+
+    public void Equal(long one, long other, string what) => Hold(one == other, $"{what}: {one} and {other}");
+
+    /// <summary>Looking twice at once shows the same.</summary>
+    public void Same(ScriptAnswer one, ScriptAnswer again) =>
+        Hold(again.Lives < 0 && one.Reply.SequenceEqual(again.Reply), "a look changes nothing");
+
+    public void Taken(ScriptAnswer answer, long cost, bool isCharge, long clock)
     {
         var levels = answer.Reply[1..];
         var now = clock < _now && _now - clock <= 2_000_000 ? _now : clock;
-        Hold(cost > 0 == answer.Lives > 0, "an admission is written, a refusal is not");
         for (var i = 0; i < levels.Length; i++)
         {
             var rate = limits.Rates[i];
-            Hold(cost == 0 || levels[i] >= 0, $"limit {i} is never overdrawn");
-            Hold(levels[i] >= _levels[i] - cost, $"limit {i} pays no more than the request costs");
+            Hold(cost == 0 || levels[i] >= (isCharge ? Math.Min(_levels[i], -rate.Capacity) : 0), $"limit {i} is never overdrawn");
+            Hold(levels[i] >= _levels[i] - Math.Max(0, cost), $"limit {i} pays no more than the request costs");
             var most = Math.Min(_levels[i] + Minted(rate, now), rate.Capacity);
-            Hold(levels[i] <= most - cost, $"limit {i}: tokens come from refilling only");
+            var left = isCharge ? Math.Clamp(most - cost, -rate.Capacity, rate.Capacity) : most - cost;
+            Hold(levels[i] <= left, $"limit {i}: tokens come from refilling only");
             Hold(answer.Lives < 0 || answer.Lives * 1000 >= rate.TimeUntil(levels[i], rate.Capacity), $"limit {i}: the key lives on");
         }
 
@@ -115,18 +132,21 @@ internal sealed class LeaseWatch(LimitSet limits, LeaseOptions options)
     private sealed class OneBucket(Rate rate)
     {
         private Int128 _level = (Int128)rate.Capacity * rate.Per;
+        private Int128 _least;
         private long _at = long.MinValue;
 
         private Int128 Most => (Int128)rate.Capacity * rate.Per;
 
         public void Fill(long time) => (_level, _at) = (Most, time);
 
+        public void Lend(long tokens) => _least -= (Int128)tokens * rate.Per;
+
         public bool Spend(long time, long cost)
         {
             _level = _at == long.MinValue ? Most : Int128.Min(Most, _level + ((Int128)(time - _at) * rate.Gain));
             _at = time;
-            _level -= (Int128)cost * rate.Per;
-            return _level >= 0;
+            _level = Int128.Min(Most, _level - ((Int128)cost * rate.Per));
+            return _level >= _least;
         }
     }
 }
