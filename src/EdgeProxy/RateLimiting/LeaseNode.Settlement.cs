@@ -3,6 +3,12 @@ namespace EdgeProxy.RateLimiting;
 /// <content>What was taken is put right afterwards: by what an answer cost, or by somebody who gives a bucket back full.</content>
 internal sealed partial class LeaseNode
 {
+    private long _granted;
+    private long _returned;
+
+    /// <summary>Microtokens that this node was lent, and that it gave back unspent, since it started.</summary>
+    public (long Granted, long Returned) Lent => (Interlocked.Read(ref _granted), Interlocked.Read(ref _returned));
+
     /// <summary>
     /// Charges, or below zero gives back, what a request cost beyond what was taken: to the lease where that has it, else to the store,
     /// which is told with the next question. <paramref name="toAsk"/>: when not null, the caller is to put it now.

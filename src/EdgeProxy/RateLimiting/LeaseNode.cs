@@ -254,6 +254,8 @@ internal sealed partial class LeaseNode
         holder.Nodes = Math.Max(1, reply.Nodes);
         holder.Debt = Math.Max(0, holder.Debt - holder.DebtTold);
         holder.Told();
+        Interlocked.Add(ref _granted, reply.Granted);
+        Interlocked.Add(ref _returned, ask.Returned);
         slot.Levels = reply.Levels;
         slot.LevelsAt = holder.IsOutdated ? 0 : holder.SentAt;
         slot.KeptUntil = now + LeaseTerms.UntilFull(ask.Limits, reply.Levels);

@@ -14,12 +14,21 @@ internal sealed class RateLimitMetrics
     private readonly Counter<long> _decisions;
     private readonly Counter<long> _settlements;
 
-    public RateLimitMetrics(IMeterFactory meters, Revisions revisions)
+    /// <param name="leases">Null: buckets are in memory.</param>
+    public RateLimitMetrics(IMeterFactory meters, Revisions revisions, LeaseNode? leases = null)
     {
         _decisions = meters.CreateEdgeMeter().CreateCounter<long>(
             "edgeproxy_ratelimit_decisions_total", description: "Decisions by policy, what was decided, and where.");
         _settlements = meters.CreateEdgeMeter().CreateCounter<long>(
             "edgeproxy_ratelimit_settlements_total", description: "Answers on routes with a CostHeader, by what came of their cost.");
+        meters.CreateEdgeMeter().CreateObservableCounter(
+            "edgeproxy_ratelimit_lease_tokens_total",
+            () =>
+            {
+                var (granted, returned) = leases?.Lent ?? default;
+                return new Measurement<double>[] { TokensOf(granted, "granted"), TokensOf(returned, "returned") };
+            },
+            description: "Tokens that the store lent to this node, and that it gave back unspent.");
         foreach (var outcome in Enum.GetValues<Settlement>())
         {
             Settled(outcome, 0);
@@ -43,6 +52,9 @@ internal sealed class RateLimitMetrics
             }
         }
     }
+
+    private static Measurement<double> TokensOf(long micros, string what) =>
+        new((double)micros / Rate.Token, new KeyValuePair<string, object?>("event", what));
 
     public void Settled(Settlement outcome, long count = 1) =>
         _settlements.Add(count, new KeyValuePair<string, object?>("outcome", Settlements[(int)outcome]));

@@ -41,8 +41,9 @@ internal static class RateLimitingServices
     {
         services.AddSingleton<ILeaseStore>(provider =>
             new RedisLeaseStore(provider.GetRequiredService<RedisStore>(), LeaseOptions.Default));
+        services.AddSingleton(_ => new LeaseNode(LeaseOptions.Default));
         services.AddSingleton(provider => new LeasedBucketStore(
-            new LeaseNode(LeaseOptions.Default),
+            provider.GetRequiredService<LeaseNode>(),
             provider.GetRequiredService<ILeaseStore>(),
             provider.GetRequiredService<RedisStore>(),
             ActivatorUtilities.CreateInstance<RedisBucketStore>(provider),

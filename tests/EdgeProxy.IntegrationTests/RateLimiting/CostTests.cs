@@ -82,6 +82,42 @@ public sealed class CostTests
         Assert.InRange(readings[$"edgeproxy_ratelimit_settlements_total{{outcome={outcome}}}"], 1, double.MaxValue);
     }
 
+    [Fact]
+    public async Task Under_leases_what_requests_really_cost_is_settled_in_few_calls()
+    {
+        const int requests = 200;
+        await using var upstream = await Upstream.StartAsync(context =>
+        {
+            context.Response.Headers["X-Request-Cost"] = "3";
+            return Task.CompletedTask;
+        });
+        await using var store = await LimitedEdge.StartAsync(
+            isShared: true, upstream,
+            """{ "Decide": "Leased", "Limits": [ { "Name": "burst", "Capacity": 2000, "Refill": 1, "Every": "1h" } ] }""",
+            "\"Cost\": 2, \"CostHeader\": \"X-Request-Cost\"");
+        using var readings = new Readings(store.Edge);
+        for (var i = 0; i < requests; i++)
+        {
+            using var answer = await store.Edge.Client.GetAsync("/");
+            Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        }
+
+        // A request whose answer was late may have been paid for twice: in Redis and as a debt.
+        var late = readings["edgeproxy_ratelimit_decisions_total{policy=standard,decision=allow,source=local}"];
+        var sum = 0m;
+        await Wait.UntilAsync(async () =>
+        {
+            var limit = (await store.Edge.Admin.GetFromJsonAsync<JsonElement>(Bucket)).GetProperty("limits")[0];
+            sum = limit.GetProperty("level").GetDecimal();
+            return limit.GetProperty("outstanding").GetDecimal() == 0;
+        }, "leases have gone back");
+        Assert.InRange((double)sum, 2000 - (3 * requests) - (3 * late) - 0.1, 2000 - (3 * requests) + 0.1);
+        Assert.Equal(requests, readings["edgeproxy_ratelimit_settlements_total{outcome=settled}"]);
+        var tokens = readings.Gauges();
+        double Lent(string what) => tokens[$"edgeproxy_ratelimit_lease_tokens_total{{event={what}}}"];
+        Assert.InRange(Lent("granted") - Lent("returned"), requests, 3 * requests); // most of it never asked the store
+    }
+
     private static string Hourly(int capacity) => $$"""
         { "Per": "Client", "Limits": [ { "Name": "burst", "Capacity": {{capacity}}, "Refill": 1, "Every": "1h" } ] }
         """;
