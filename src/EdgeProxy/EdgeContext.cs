@@ -59,6 +59,9 @@ internal sealed class EdgeContext(Revision revision, string requestId, long star
     /// <summary>The attempt that is under way, from the choice of its destination to the end of its answer.</summary>
     public AttemptPass Attempt { get; set; }
 
+    /// <summary>Attempts that a route with `Retry` took, once they are over; 0 elsewhere.</summary>
+    public int AttemptsMade { get; set; }
+
     /// <summary>What the route does with the outcome of the attempts; null: passes it on.</summary>
     public Detour? Detour { get; set; }
 

@@ -11,7 +11,7 @@ internal static class ErrorWriter
         var edge = context.Edge();
         edge.AnsweredByEdge = !failure.IsUpstreams;
         StartAfresh(context, failure);
-        WriteFields(context.Response, failure, edge.Revision.Edge.Name);
+        WriteFields(context.Response, failure, edge);
 
         var request = context.Request;
         if (GrpcAnswer.IsExpected(request.ContentType))
@@ -76,9 +76,15 @@ internal static class ErrorWriter
         }
     }
 
-    private static void WriteFields(HttpResponse response, EdgeFailure failure, string name)
+    private static void WriteFields(HttpResponse response, EdgeFailure failure, EdgeContext edge)
     {
+        var name = edge.Revision.Edge.Name;
         response.Headers.CacheControl = "no-store";
+        if (edge.AttemptsMade > 1)
+        {
+            response.Headers[UpstreamFields.AttemptCount] = edge.AttemptsMade.ToString(CultureInfo.InvariantCulture);
+        }
+
         if (failure.IsUpstreams)
         {
             var before = response.Headers[UpstreamFields.ProxyStatus];

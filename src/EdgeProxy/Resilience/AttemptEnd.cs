@@ -10,6 +10,8 @@ namespace EdgeProxy.Resilience;
 /// <param name="IsUnsent">There was no connection, so that nothing of the request has left.</param>
 internal readonly record struct AttemptEnd(RetryClass Class, string Reason, bool IsUnsent = false, TimeSpan? Asked = null)
 {
+    private static readonly TimeSpan NoOther = TimeSpan.FromTicks(-1);
+
     private const string Status = "status";
     private const string Unavailable = "unavailable";
     private const string RefusedStream = "refused_stream";
@@ -53,14 +55,18 @@ internal readonly record struct AttemptEnd(RetryClass Class, string Reason, bool
         if (answer.Version.Major == 2 && fields.TryGetValues("grpc-status", out var status))
         {
             return status.ToString() == "14"
-                ? new(RetryClass.Unknown, Unavailable, Asked: Pushback(TextOf(fields, "grpc-retry-pushback-ms")))
+                ? new(RetryClass.Unknown, Unavailable, Asked: Enough(fields) ?? Pushback(TextOf(fields, "grpc-retry-pushback-ms")))
                 : default;
         }
 
         return settings.On.Contains((int)answer.StatusCode)
-            ? new(RetryClass.Unknown, Status, Asked: RetryAfter(TextOf(fields, "Retry-After"), now))
+            ? new(RetryClass.Unknown, Status, Asked: Enough(fields) ?? RetryAfter(TextOf(fields, "Retry-After"), now))
             : default;
     }
+
+    /// <summary>An edge behind this one has tried it several times: a wish for no other attempt. Retries shall not multiply.</summary>
+    private static TimeSpan? Enough(HttpHeadersNonValidated fields) =>
+        TextOf(fields, UpstreamFields.AttemptCount) is { } text && uint.TryParse(text, out var made) && made > 1 ? NoOther : null;
 
     private static string? TextOf(HttpHeadersNonValidated fields, string name) =>
         fields.TryGetValues(name, out var values) ? values.ToString() : null;
@@ -70,7 +76,7 @@ internal readonly record struct AttemptEnd(RetryClass Class, string Reason, bool
     {
         null => null,
         _ when int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var ms) => TimeSpan.FromMilliseconds(ms),
-        _ => TimeSpan.FromTicks(-1),
+        _ => NoOther,
     };
 
     /// <summary>Seconds or a date; null when it is neither.</summary>

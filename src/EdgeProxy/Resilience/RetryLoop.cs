@@ -47,7 +47,9 @@ internal sealed class RetryLoop(string cluster, AttemptSender sender, Attempts a
 
             if (!await AgainAsync(request, client, retry, tried, answer, failure?.SourceException, cancellation))
             {
+                client.Edge().AttemptsMade = tried.Count;
                 failure?.Throw();
+                Mark(answer!, tried.Count);
                 return answer!;
             }
 
@@ -115,6 +117,15 @@ internal sealed class RetryLoop(string cluster, AttemptSender sender, Attempts a
         body?.Use(request, client);
         attempts.Retried(cluster, end.Reason);
         return true;
+    }
+
+    private static void Mark(HttpResponseMessage answer, int made)
+    {
+        if (made > 1)
+        {
+            answer.Headers.Remove(UpstreamFields.AttemptCount);
+            answer.Headers.TryAddWithoutValidation(UpstreamFields.AttemptCount, Numbers[made]);
+        }
     }
 
     private void Skip(HttpContext client, string reason)

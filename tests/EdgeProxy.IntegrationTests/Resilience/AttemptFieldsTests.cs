@@ -30,6 +30,30 @@ public sealed class AttemptFieldsTests
     }
 
     [Theory]
+    [InlineData(503, "")]
+    [InlineData(0, "")]
+    [InlineData(503, "\"NormalizeUpstreamErrors\": \"NonConforming\",")]
+    public async Task Of_two_edges_in_a_row_the_one_behind_tries_again(int status, string route)
+    {
+        await using var upstream = RawUpstream.Start(async connection =>
+        {
+            await connection.ReadHeadAsync();
+            await connection.SendAsync(status > 0 ? $"HTTP/1.1 {status} No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" : "");
+        });
+        const string Three = "\"Retry\": { \"Attempts\": 3 }";
+        await using var behind = await Edge.StartAsync(Edge.OneRoute(upstream.Address, route + Three));
+        await using var before = await Edge.StartAsync(Edge.OneRoute(behind.Address + "/", Three));
+        using var readings = new Readings(before);
+
+        using var answer = await before.Client.GetAsync("/");
+
+        Assert.Equal(status > 0 ? 503 : 502, (int)answer.StatusCode);
+        Assert.Equal("3", Assert.Single(answer.Headers.GetValues("X-Edge-Attempt-Count")));
+        Assert.Equal(3, upstream.Connections);
+        Assert.Equal(1, readings["edgeproxy_retries_skipped_total{cluster=up,reason=retry_after}"]);
+    }
+
+    [Theory]
     [InlineData("", "20S", 20_000)]
     [InlineData("\"Timeout\": \"10s\"", "20S", 10_000)]
     [InlineData("\"Timeout\": \"10s\"", null, 10_000)]
