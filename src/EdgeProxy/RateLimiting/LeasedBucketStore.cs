@@ -58,7 +58,7 @@ internal sealed partial class LeasedBucketStore(
     /// <summary>What this node holds goes back first, and what it knew is forgotten: here the bucket is full at once.</summary>
     public async ValueTask<BucketView?> FillAsync(BucketName name, LimitSet limits)
     {
-        if (node.Release(name, Now()) is { } holder && await AskAsync(holder) is { } next)
+        if (CanAsk(name) && node.Release(name, Now()) is { } holder && await AskAsync(holder) is { } next)
         {
             Run(next);
         }
