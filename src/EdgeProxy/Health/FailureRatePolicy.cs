@@ -70,6 +70,9 @@ internal sealed class FailureRatePolicy(IDestinationHealthUpdater updater, Healt
     private static bool? Judge(HttpContext context) => context.GetForwarderErrorFeature() switch
     {
         { Exception: HttpRequestException { HttpRequestError: HttpRequestError.ExtendedConnectNotSupported } } => null,
+
+        // Beside the answer rather than instead of it: it came before the body was through, and is what counts.
+        { Error: ForwarderError.RequestBodyDestination, Exception: not AggregateException } => Judge(context, ForwarderError.None),
         var report => Judge(context, report?.Error),
     };
 
