@@ -24,7 +24,7 @@ internal sealed class UploadMiddleware(RequestDelegate next, TimeProvider time)
             return Task.CompletedTask;
         }
 
-        var upload = new UploadStream(context.Request.Body, context.Request.BodyReader, limit, time);
+        var upload = new UploadStream(context.Request.BodyReader, limit, time);
         context.Request.Body = upload;
         context.Response.RegisterForDispose(upload);
         return next(context);

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.IO.Pipelines;
 
 namespace EdgeProxy.Requests;
@@ -6,7 +7,7 @@ namespace EdgeProxy.Requests;
 /// A request's body that may not grow beyond a bound, nor trickle. Only the time that a read waits for the client counts:
 /// an upstream that reads slowly is not the client's fault. One timer an upload, and only once the client has kept us waiting.
 /// </summary>
-internal sealed class UploadStream(Stream body, PipeReader source, long limit, TimeProvider time) : Stream
+internal sealed class UploadStream(PipeReader source, long limit, TimeProvider time) : Stream
 {
     /// <summary>Fewest bytes a second, measured over all the time waited once <see cref="Grace"/> is used up.</summary>
     public const int BytesPerSecond = 240;
@@ -41,8 +42,15 @@ internal sealed class UploadStream(Stream body, PipeReader source, long limit, T
 
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        var read = body.ReadAsync(buffer, cancellationToken);
-        return read.IsCompletedSuccessfully ? new ValueTask<int>(Count(read.Result)) : WaitAsync(read);
+        if (cancellationToken.IsCancellationRequested)
+        {
+            return ValueTask.FromCanceled<int>(cancellationToken);
+        }
+
+        var read = source.ReadAsync(CancellationToken.None);
+        return read.IsCompletedSuccessfully
+            ? new ValueTask<int>(Take(read.Result, buffer.Span))
+            : WaitAsync(read, buffer, cancellationToken);
     }
 
     public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
@@ -66,14 +74,19 @@ internal sealed class UploadStream(Stream body, PipeReader source, long limit, T
         base.Dispose(disposing);
     }
 
-    private async ValueTask<int> WaitAsync(ValueTask<int> read)
+    /// <summary>
+    /// A read that its token ends leaves the server's reader in the middle of it: on HTTP/1.1 the server then cannot read the rest of the
+    /// body, logs that as an error, and ends the connection. So the read is woken instead, and completed.
+    /// </summary>
+    private async ValueTask<int> WaitAsync(ValueTask<ReadResult> read, Memory<byte> buffer, CancellationToken cancellation)
     {
         var since = time.GetTimestamp();
         Volatile.Write(ref _waitingSince, since);
         _timer ??= time.CreateTimer(static upload => ((UploadStream)upload!).CheckPace(), this, Look, Look);
+        await using var given = cancellation.UnsafeRegister(static reader => ((PipeReader)reader!).CancelPendingRead(), source);
         try
         {
-            return Count(await read);
+            return Take(await read, buffer.Span);
         }
         catch (OperationCanceledException) when (_isTooSlow)
         {
@@ -86,14 +99,24 @@ internal sealed class UploadStream(Stream body, PipeReader source, long limit, T
         }
     }
 
-    private int Count(int bytes)
+    private int Take(ReadResult result, Span<byte> buffer)
     {
-        if ((_bytes += bytes) > limit)
+        if (result.IsCanceled)
+        {
+            source.AdvanceTo(result.Buffer.Start);
+            throw new OperationCanceledException("The body is not waited for any more.");
+        }
+
+        var count = (int)Math.Min(result.Buffer.Length, buffer.Length);
+        var taken = result.Buffer.Slice(0, count);
+        taken.CopyTo(buffer);
+        source.AdvanceTo(taken.End); // what was taken is the server's again
+        if ((_bytes += count) > limit)
         {
             throw new BadHttpRequestException("The body is too large.", StatusCodes.Status413PayloadTooLarge);
         }
 
-        return bytes;
+        return count;
     }
 
     private void CheckPace()
