@@ -90,7 +90,7 @@ internal sealed partial class Breakers(
     /// <summary>A probe of its health has found a destination well: if it is ejected since nothing was heard of it, that ends.</summary>
     public void Answered(ClusterState cluster, DestinationState destination)
     {
-        if (DestinationRuntime.Of(destination).Circuit is not { IsCutOff: true, Breaker.State: BreakerState.Open })
+        if (!DestinationRuntime.Of(destination).Circuit.IsCutOff)
         {
             return; // nearly always: no lock
         }
@@ -98,10 +98,11 @@ internal sealed partial class Breakers(
         var runtime = ClusterRuntime.Of(cluster);
         lock (runtime.Changing)
         {
-            var circuit = DestinationRuntime.Of(destination).Circuit;
-            circuit.Breaker.EndWait(Now);
-            if (circuit.IsCutOff && circuit.Breaker.Advance(Now))
+            var circuit = DestinationRuntime.Of(destination).Circuit; // as it is now: what opened it may be something else
+            if (circuit is { IsCutOff: true, Breaker.State: BreakerState.Open })
             {
+                circuit.Breaker.EndWait(Now);
+                circuit.Breaker.Advance(Now);
                 Say(cluster, destination, circuit.Breaker.State, "a probe of its health was answered");
                 Update(cluster);
             }
