@@ -99,6 +99,7 @@ internal sealed record RouteDraft(Entry Entry, RouteConfig Config)
             Timeout = Config.Timeout,
             Retry = retry,
             Fallback = fallback,
+            Hedge = HedgeSection.Bind(Entry.Section.Object("Hedge")),
             KeptBodyBytes = retry is { Attempts: > 1 } || fallback?.Cluster is not null
                 ? (retry ?? new RetrySettings()).ReplayBodyBytes
                 : 0,

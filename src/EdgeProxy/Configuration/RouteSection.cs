@@ -69,6 +69,7 @@ internal static class RouteSection
         new Key("NormalizeUpstreamErrors", new TextShape { Values = [NonConforming] },
             "`NonConforming`: answers of 400 and more whose body is no problem+json, 64 KiB at most, get the edge's. Absent: none."),
         new Key("Concurrency", ConcurrencySection.OfRoute, "How many requests may be under way at once. Absent: no bound."),
+        new Key("Hedge", HedgeSection.Shape, "Send a slow GET or HEAD request to a second destination as well. Absent: never."),
         new Key("Fallback", FallbackSection.Shape, "What a client gets when all attempts have failed. Absent: the failure."),
         new Key("Criticality", TextShape.OneOf<Criticality>(),
             "When its requests are refused while the edge is overloaded: `Sheddable` first, `CriticalPlus` never. See `Edge.Overload`.")

@@ -43,6 +43,9 @@ internal sealed record RouteSettings
     /// <summary>What a client gets in place of a failure; null: the failure.</summary>
     public FallbackSettings? Fallback { get; init; }
 
+    /// <summary>When a second attempt is made beside a slow one; null: never.</summary>
+    public HedgeSettings? Hedge { get; init; }
+
     /// <summary>Bodies up to this size are read before the first attempt, so that they can be sent again. 0: none.</summary>
     public int KeptBodyBytes { get; init; }
 

@@ -23,7 +23,7 @@ internal static class StaleRules
     /// <summary>Fields of an answer that belong to one connection, or to the time when it was given.</summary>
     private static readonly FrozenSet<string> Fleeting = FrozenSet.Create(StringComparer.OrdinalIgnoreCase,
         "Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authentication-Info", "TE", "Trailer",
-        "Transfer-Encoding", "Upgrade", "Age", "Content-Length", "Proxy-Status");
+        "Transfer-Encoding", "Upgrade", "Age", "Content-Length", "Proxy-Status", "X-Edge-Attempt-Count");
 
     /// <summary>The request could be anybody's: nothing in it tells one client of the edge from another.</summary>
     /// <param name="keyField">Field in which clients have their key; one that the edge has recognised is not looked at.</param>

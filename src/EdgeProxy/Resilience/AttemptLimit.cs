@@ -31,8 +31,9 @@ internal sealed class AttemptLimit : IDisposable
     public bool HasRunOut => Volatile.Read(ref _state) == 2;
 
     /// <summary>Null when the attempt has no limit.</summary>
+    /// <param name="client">Disposes it with its answer; null: the caller does, of an attempt without a body.</param>
     public static AttemptLimit? Begin(
-        TimeoutSettings timeouts, TimeProvider time, HttpContext client, Upload? upload, CancellationToken cancellation)
+        TimeoutSettings timeouts, TimeProvider time, HttpContext? client, Upload? upload, CancellationToken cancellation)
     {
         if (!timeouts.BoundsAttempts)
         {
@@ -41,7 +42,7 @@ internal sealed class AttemptLimit : IDisposable
 
         var limit = new AttemptLimit(timeouts, time, upload, cancellation);
         upload?.Limit = limit;
-        client.Response.RegisterForDispose(limit);
+        client?.Response.RegisterForDispose(limit);
         return limit;
     }
 

@@ -20,6 +20,7 @@ internal sealed class AttemptMetrics
     private readonly Counter<long> _attempts;
     private readonly Counter<long> _retries;
     private readonly Counter<long> _skipped;
+    private readonly Counter<long> _hedges;
     private readonly Histogram<double> _duration;
 
     public AttemptMetrics(IMeterFactory meters)
@@ -29,6 +30,8 @@ internal sealed class AttemptMetrics
         _retries = meter.CreateCounter<long>("edgeproxy_retries_total", description: "Attempts beyond a request's first, by reason.");
         _skipped = meter.CreateCounter<long>(
             "edgeproxy_retries_skipped_total", description: "Failed attempts that were not followed by another, by reason.");
+        _hedges = meter.CreateCounter<long>(
+            "edgeproxy_hedges_total", description: "Requests that a second attempt beside the first was due for, by what became of it.");
         _duration = meter.CreateHistogram(
             "edgeproxy_upstream_duration_seconds", "s", "One attempt, up to the head of the answer or the failure.", null, Seconds);
     }
@@ -46,11 +49,18 @@ internal sealed class AttemptMetrics
             _retries.Add(0, new(ClusterLabel, cluster), new(ReasonLabel, reason));
         }
 
+        foreach (var result in HedgeResults.All)
+        {
+            _hedges.Add(0, new(ClusterLabel, cluster), new("result", result));
+        }
+
         foreach (var reason in RetrySkips.All)
         {
             _skipped.Add(0, new(ClusterLabel, cluster), new(ReasonLabel, reason));
         }
     }
+
+    public void Hedged(string cluster, string result) => _hedges.Add(1, new(ClusterLabel, cluster), new("result", result));
 
     public void Attempted(string cluster, string outcome, TimeSpan duration)
     {

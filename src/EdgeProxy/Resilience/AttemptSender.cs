@@ -10,7 +10,9 @@ namespace EdgeProxy.Resilience;
 /// </summary>
 internal sealed class AttemptSender(string cluster, UpstreamPools pools, AttemptMetrics metrics, Breakers breakers, TimeProvider time)
 {
-    public async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, HttpContext client, CancellationToken cancellation)
+    /// <param name="race">The attempt's own account, when there is another beside it; null: the request's.</param>
+    public async Task<HttpResponseMessage> SendAsync(
+        HttpRequestMessage request, HttpContext client, CancellationToken cancellation, RacingAttempt? race = null)
     {
         var edge = client.Edge();
         var hasBody = client.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody ?? true;
@@ -24,7 +26,7 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
 
         while (true)
         {
-            var limit = AttemptLimit.Begin(edge.Timeouts, time, client, upload, cancellation);
+            var limit = AttemptLimit.Begin(edge.Timeouts, time, race is null ? client : null, upload, cancellation);
             var started = time.GetTimestamp();
             var (outcome, status) = (AttemptOutcome.Failed, 0);
             try
@@ -34,9 +36,9 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
                 ResponseFields.RefuseUnasked(answer, request);
                 UpgradeAnswer.RefuseOther(answer, request, client);
                 (outcome, status) = (AttemptOutcome.Of(answer.StatusCode), (int)answer.StatusCode);
-                edge.Attempt = Heard(edge.Attempt, VerdictOf(answer, edge.IsClientsDeadline), answer);
+                Put(edge, race, Heard(PassOf(edge, race), VerdictOf(answer, edge.IsClientsDeadline), answer));
                 ResponseFields.Clean(answer, edge.Revision.Edge.Name);
-                if (edge.Attempt.Runtime is { IsInPanic: true })
+                if (PassOf(edge, race).Runtime is { IsInPanic: true })
                 {
                     ResponseFields.Note(answer, edge.Revision.Edge.Name, "panic");
                 }
@@ -52,24 +54,50 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
             catch (OperationCanceledException exception) when (limit is { HasRunOut: true } && !cancellation.IsCancellationRequested)
             {
                 outcome = AttemptOutcome.Timeout;
-                edge.Attempt = breakers.Report(edge.Attempt, Verdicts.OfFailure(outcome));
+                Put(edge, race, breakers.Report(PassOf(edge, race), Verdicts.OfFailure(outcome)));
                 throw new ResponseTimeoutException(exception);
             }
             catch (Exception exception)
             {
-                outcome = AttemptOutcome.Of(exception, ClientIsGone(client), cancellation.IsCancellationRequested);
-                edge.Attempt = breakers.Report(edge.Attempt, VerdictOf(outcome, upload, edge.IsClientsDeadline));
+                var isUnwanted = race is { IsBeaten: true } || ClientIsGone(client);
+                outcome = AttemptOutcome.Of(exception, isUnwanted, cancellation.IsCancellationRequested);
+                Put(edge, race, breakers.Report(PassOf(edge, race), VerdictOf(outcome, upload, edge.IsClientsDeadline)));
                 throw;
             }
             finally
             {
                 limit?.Stop();
-                edge.HeadAt = time.GetTimestamp();
-                edge.UpstreamTicks += edge.HeadAt - started;
-                var duration = time.GetElapsedTime(started, edge.HeadAt);
+                var ended = time.GetTimestamp();
+                if (race is null)
+                {
+                    edge.HeadAt = ended;
+                    edge.UpstreamTicks += ended - started;
+                }
+                else
+                {
+                    race.StartedAt = race.StartedAt == 0 ? started : race.StartedAt;
+                    race.HeadAt = ended;
+                    limit?.Dispose();
+                }
+
+                var duration = time.GetElapsedTime(started, ended);
                 metrics.Attempted(cluster, outcome, duration);
-                edge.Record?.Attempted(cluster, edge.Attempt.Destination?.DestinationId, outcome, status, duration);
+                edge.Record?.Attempted(cluster, PassOf(edge, race).Destination?.DestinationId, outcome, status, duration);
             }
+        }
+    }
+
+    private static AttemptPass PassOf(EdgeContext edge, RacingAttempt? race) => race is null ? edge.Attempt : race.Pass;
+
+    private static void Put(EdgeContext edge, RacingAttempt? race, AttemptPass pass)
+    {
+        if (race is null)
+        {
+            edge.Attempt = pass;
+        }
+        else
+        {
+            race.Pass = pass;
         }
     }
 

@@ -24,6 +24,26 @@ internal sealed class Attempts(Balancer balancer, Breakers breakers, AttemptMetr
     public Task WaitAsync(TimeSpan wait, CancellationToken cancellation) =>
         wait > TimeSpan.Zero ? Task.Delay(wait, time, cancellation) : Task.CompletedTask;
 
+    public void Hedged(string cluster, string result) => metrics.Hedged(cluster, result);
+
+    /// <summary>Waits for an attempt alone: until it has ended, or this time is over.</summary>
+    public async Task AloneAsync(Task attempt, TimeSpan wait, CancellationToken cancellation)
+    {
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        await Task.WhenAny(attempt, Task.Delay(wait, time, over.Token));
+        await over.CancelAsync();
+    }
+
+    /// <summary>A pass for a destination that was not tried; none when there is none that can be had.</summary>
+    public AttemptPass EnterOther(HttpContext client, List<DestinationState> tried)
+    {
+        var cluster = client.Edge().Attempt.Cluster!;
+        return balancer.Choose(
+            client, cluster, [.. Available(client).Where(destination => !tried.Contains(destination))], hasBody: false, out _);
+    }
+
+    public void Leave(AttemptPass pass) => breakers.Leave(pass);
+
     public static bool HasOther(HttpContext client, List<DestinationState> tried)
     {
         foreach (var destination in Available(client))

@@ -14,6 +14,8 @@ internal sealed class ClusterRuntime
 
     private volatile bool _isTroubled;
 
+    private LatencyWindow? _latencies;
+
     public ClusterSettings Settings { get; private set; } = new() { ClusterId = "" };
 
     /// <summary>The cluster's own breaker: opens when no destination is left that works.</summary>
@@ -24,6 +26,10 @@ internal sealed class ClusterRuntime
 
     /// <summary>Bounds what is under way in the cluster; null: nothing does.</summary>
     public Gate? Gate { get; private set; }
+
+    /// <summary>How long the answers to requests of routes with `Hedge` take. Made at first use.</summary>
+    public LatencyWindow Latencies =>
+        Volatile.Read(ref _latencies) ?? Interlocked.CompareExchange(ref _latencies, new LatencyWindow(), null) ?? _latencies;
 
     /// <summary>To be held by whoever changes the state of a breaker of this cluster.</summary>
     public Lock Changing { get; } = new();

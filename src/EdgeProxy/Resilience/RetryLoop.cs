@@ -11,7 +11,7 @@ namespace EdgeProxy.Resilience;
 /// Sends the requests of routes that have `Retry`: attempt after attempt, as <see cref="RetryDecision"/> says, each at a destination
 /// that was not tried yet as long as there is one, until an answer stands. Nothing has gone to the client by then.
 /// </summary>
-internal sealed class RetryLoop(string cluster, AttemptSender sender, Attempts attempts)
+internal sealed class RetryLoop(string cluster, AttemptSender sender, Hedger hedger, Attempts attempts)
 {
     /// <summary>Tells the destination which attempt it sees, from 1.</summary>
     private const string AttemptField = "X-Edge-Attempt";
@@ -22,6 +22,13 @@ internal sealed class RetryLoop(string cluster, AttemptSender sender, Attempts a
     public static bool Takes(HttpContext client) =>
         client.Features.Get<IHttpUpgradeFeature>() is not { IsUpgradableRequest: true }
         && client.Features.Get<IHttpExtendedConnectFeature>() is not { IsExtendedConnect: true };
+
+    /// <summary>Tells the destination which attempt it is.</summary>
+    public static void Number(HttpRequestMessage request, int number)
+    {
+        request.Headers.Remove(AttemptField);
+        request.Headers.TryAddWithoutValidation(AttemptField, Numbers[number]);
+    }
 
     public async Task<HttpResponseMessage> SendAsync(
         HttpRequestMessage request, HttpContext client, RetrySettings retry, CancellationToken cancellation)
@@ -34,11 +41,12 @@ internal sealed class RetryLoop(string cluster, AttemptSender sender, Attempts a
         {
             HttpResponseMessage? answer = null;
             ExceptionDispatchInfo? failure = null;
-            request.Headers.Remove(AttemptField);
-            request.Headers.TryAddWithoutValidation(AttemptField, Numbers[tried.Count]);
+            Number(request, tried.Count);
             try
             {
-                answer = await sender.SendAsync(request, client, cancellation);
+                answer = await (tried.Count == 1 && client.Edge() is { Route.Hedge: { } hedge } edge && Hedger.Takes(client, edge)
+                    ? hedger.SendAsync(request, client, hedge, tried, cancellation)
+                    : sender.SendAsync(request, client, cancellation));
             }
             catch (Exception exception) when (!cancellation.IsCancellationRequested)
             {

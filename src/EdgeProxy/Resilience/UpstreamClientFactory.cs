@@ -42,7 +42,8 @@ internal sealed class UpstreamClientFactory(
         metrics.Announce(context.ClusterId);
         var pools = new UpstreamPools(() => Create(context));
         var sender = new AttemptSender(context.ClusterId, pools, metrics, breakers, time);
-        return new UpstreamHandler(pools, sender, new RetryLoop(context.ClusterId, sender, attempts));
+        var hedger = new Hedger(context.ClusterId, sender, attempts);
+        return new UpstreamHandler(pools, sender, new RetryLoop(context.ClusterId, sender, hedger, attempts), hedger);
     }
 
     private SocketsHttpHandler Create(ForwarderHttpClientContext context)

@@ -3,13 +3,15 @@ using EdgeProxy.Yarp;
 namespace EdgeProxy.Resilience;
 
 /// <summary>Sends the requests of one cluster, under YARP's forwarder, where the status is known before a byte is copied.</summary>
-internal sealed class UpstreamHandler(UpstreamPools pools, AttemptSender sender, RetryLoop retries) : HttpMessageHandler
+internal sealed class UpstreamHandler(UpstreamPools pools, AttemptSender sender, RetryLoop retries, Hedger hedger) : HttpMessageHandler
 {
     /// <summary>Attempts at this cluster, as many as the route allows.</summary>
     public Task<HttpResponseMessage> AttemptAsync(
         HttpRequestMessage request, HttpContext client, EdgeContext edge, CancellationToken cancellation) =>
         edge.Route!.Retry is { } retry && RetryLoop.Takes(client)
             ? retries.SendAsync(request, client, retry, cancellation)
+            : edge.Route.Hedge is { } hedge && Hedger.Takes(client, edge)
+            ? hedger.SendAsync(request, client, hedge, cancellation)
             : sender.SendAsync(request, client, cancellation);
 
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)

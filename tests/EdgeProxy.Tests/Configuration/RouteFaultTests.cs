@@ -13,6 +13,8 @@ public sealed class RouteFaultTests
     {
         { "unknown_key", ".RouteId", null, """§"RouteId": "x" """ },
         { "unknown_key", ".Idempotency", null, """§"Idempotency": {}""" },
+        { "invalid_value", ".Hedge.After", null, """ "Hedge": { "After": §"p99" }""" },
+        { "out_of_range", ".Hedge.After", null, """ "Hedge": { "After": §"2m" }""" },
         { "missing_key", ".Fallback", null, """ "Fallback": §{ "On": [ "open" ] }""" },
         { "unknown_cluster", ".Fallback.Cluster", null, """ "Fallback": { "Cluster": §"nowhere" }""" },
         { "invalid_value", ".Fallback.Cluster", null, """ "Fallback": { "Cluster": §"C" }""" },
