@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using EdgeProxy.IntegrationTests.Peers;
+using Microsoft.AspNetCore.Http;
 using Xunit;
 
 namespace EdgeProxy.IntegrationTests.Shedding;
@@ -232,6 +233,54 @@ public sealed class ConcurrencyTests
 
         held.LetAllGo();
         Assert.All(await Task.WhenAll(requests), answer => Assert.Equal("held", answer));
+    }
+
+    [Fact]
+    public async Task A_WebSocket_and_an_answer_that_goes_on_count_until_they_end()
+    {
+        await using var echo = await WebSocketPeers.EchoAsync();
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(echo.Address, One));
+        using (var socket = await WebSocketPeers.ConnectAsync(edge))
+        {
+            await WebSocketPeers.SendAsync(socket, "hi");
+            await WebSocketPeers.ReceiveAsync(socket);
+            Assert.Equal("concurrency_limit", CodeOf(await edge.Client.GetAsync("/ws", Wait.Deadline)));
+            await UntilAsync(edge, isRoute: true, used: 1, queued: 0);
+        }
+
+        await UntilAsync(edge, isRoute: true, used: 0, queued: 0);
+        var end = new TaskCompletionSource();
+        await using var slow = await Upstream.StartAsync(async context =>
+        {
+            await context.Response.WriteAsync("begun");
+            await context.Response.Body.FlushAsync();
+            await end.Task;
+        });
+        await using var other = await Edge.StartAsync(Edge.OneRoute(slow.Address, cluster: One));
+        using var answer = await other.Client.GetAsync("/", HttpCompletionOption.ResponseHeadersRead, Wait.Deadline);
+
+        Assert.Equal("concurrency_limit", CodeOf(await other.Client.GetAsync("/", Wait.Deadline)));
+        end.SetResult();
+        Assert.Equal("begun", await answer.Content.ReadAsStringAsync(Wait.Deadline));
+        await UntilAsync(other, isRoute: false, used: 0, queued: 0);
+    }
+
+    [Fact]
+    public async Task A_lone_destination_that_is_full_of_this_very_request_is_tried_again()
+    {
+        var hits = 0;
+        await using var upstream = await Upstream.StartAsync(context =>
+        {
+            context.Response.StatusCode = Interlocked.Increment(ref hits) == 1 ? 503 : 200;
+            return Task.CompletedTask;
+        });
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(
+            upstream.Address, "\"Retry\": {}", "\"Concurrency\": { \"MaxPerDestination\": 1 }"));
+
+        using var answer = await edge.Client.GetAsync("/", Wait.Deadline);
+
+        Assert.Equal((HttpStatusCode.OK, 2), (answer.StatusCode, upstream.Hits));
+        await UntilAsync(edge, isRoute: false, used: 0, queued: 0);
     }
 
     private static async Task UntilAsync(Edge edge, bool isRoute, int used, int queued) => await Wait.UntilAsync(async () =>

@@ -60,8 +60,8 @@ public sealed class EndingsTests : IAsyncDisposable
         _upstream = await Upstream.StartAsync(AnswerAsync);
         _edge = await Edge.StartAsync($$"""
             "ReverseProxy": {
-              "Routes": { "all": { "ClusterId": "up", "Match": { "Path": "/{**rest}" }, "Retry": { "BackoffMax": "5ms" }, "Timeout": "5s",
-                "Timeouts": { "PerTry": "200ms" }, "Concurrency": { "Max": {{Max}}, "Queue": 5, "QueueTimeout": "300ms" } } },
+              "Routes": { "all": { "ClusterId": "up", "Match": { "Path": "/{**rest}" }, "Retry": { "BackoffMax": "5ms" }, "Timeout": "1m",
+                "Timeouts": { "PerTry": "500ms" }, "Concurrency": { "Max": {{Max}}, "Queue": 5, "QueueTimeout": "300ms" } } },
               "Clusters": { "up": { "CircuitBreaker": { "Enabled": false }, "RetryBudget": { "ReservePerSecond": 1000 },
                 "Concurrency": { "Max": {{Max}}, "MaxPerDestination": {{Max}}, "Queue": 5, "QueueTimeout": "200ms" },
                 "Destinations": { "a": { "Address": "{{_upstream.Address}}" }, "b": { "Address": "http://{{_nobody.LocalEndPoint}}/" } } } }
@@ -81,6 +81,7 @@ public sealed class EndingsTests : IAsyncDisposable
                     .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 break;
             case "/hold":
+                await context.Response.Body.FlushAsync(); // the head, which alone has to be here in time
                 Interlocked.Increment(ref _held);
                 await _letGo.Task;
                 break;
