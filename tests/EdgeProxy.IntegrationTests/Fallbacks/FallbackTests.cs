@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.WebSockets;
 using EdgeProxy.IntegrationTests.Peers;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -221,6 +222,53 @@ public sealed class FallbackTests
         using var second = new Http2Client(open.Edge);
         using var answer = await second.SendAsync(HttpMethod.Post, "/", Call());
         Assert.Equal(["0"], answer.Headers.GetValues("grpc-status"));
+    }
+
+    [Theory, InlineData("no_destination", true), InlineData("open", true), InlineData("refused", false)]
+    public async Task A_WebSocket_goes_to_the_other_cluster_when_nothing_was_sent(string kind, bool goes)
+    {
+        await using var other = await WebSocketPeers.EchoAsync();
+        await using var troubled = await TroubledEdge.StartAsync(kind, ToOther + ", " + Text, other.Address);
+
+        if (!goes)
+        {
+            await Assert.ThrowsAnyAsync<WebSocketException>(() => WebSocketPeers.ConnectAsync(troubled.Edge));
+            return;
+        }
+
+        using var socket = await WebSocketPeers.ConnectAsync(troubled.Edge);
+        await socket.SendAsync("hello"u8.ToArray(), WebSocketMessageType.Text, endOfMessage: true, Wait.Deadline);
+        var buffer = new byte[32];
+        var message = await socket.ReceiveAsync(buffer, Wait.Deadline);
+        Assert.Equal("hello"u8.ToArray(), buffer[..message.Count]);
+    }
+
+    [Fact]
+    public async Task The_other_cluster_s_bounds_and_timeouts_hold_and_are_given_back()
+    {
+        var goOn = new TaskCompletionSource();
+        await using var other = await Upstream.StartAsync(async context =>
+        {
+            await context.Response.WriteAsync("other");
+            await context.Response.Body.FlushAsync();
+            await goOn.Task;
+        });
+        await using var troubled = await TroubledEdge.StartAsync(
+            "503", ToOther, other.Address, otherCluster: "\"Concurrency\": { \"Max\": 1 },");
+        using var first = await troubled.Edge.Client.GetAsync("/", HttpCompletionOption.ResponseHeadersRead, Wait.Deadline);
+        using var second = await troubled.Edge.Client.GetAsync("/", Wait.Deadline);
+        Assert.Equal((HttpStatusCode.OK, HttpStatusCode.ServiceUnavailable), (first.StatusCode, second.StatusCode));
+        goOn.SetResult();
+        await first.Content.ReadAsStringAsync(Wait.Deadline);
+        await Wait.UntilAsync(
+            async () => (await troubled.Edge.Client.GetAsync("/", Wait.Deadline)).StatusCode == HttpStatusCode.OK, "given back");
+
+        await using var silent = RawUpstream.Start(connection => connection.StayAsync());
+        await using var waiting = await TroubledEdge.StartAsync(
+            "503", ToOther, silent.Address, otherCluster: "\"Timeouts\": { \"PerTry\": \"200ms\" },");
+        using var answer = await waiting.Edge.Client.GetAsync("/", Wait.Deadline);
+        Assert.Equal("no", await answer.Content.ReadAsStringAsync(Wait.Deadline));
+        Assert.Equal(1, waiting.Readings["edgeproxy_attempts_total{cluster=other,outcome=timeout}"]);
     }
 
     [Fact]
