@@ -70,6 +70,7 @@ missing=()
 need redis-server redis-server
 need nginx nginx
 need haproxy haproxy
+need caddy caddy
 need promtool prometheus
 need nghttp nghttp2-client
 need openssl openssl

@@ -56,6 +56,13 @@ internal sealed class ServerProcess : IAsyncDisposable
 
         """);
 
+    /// <summary>Caddy that answers 200 `caddy` to everything.</summary>
+    public static Task<ServerProcess> CaddyAsync() => StartCaddyAsync("respond caddy");
+
+    /// <summary>Caddy as a proxy before <paramref name="target"/>.</summary>
+    public static Task<ServerProcess> CaddyBeforeAsync(Uri target) =>
+        StartCaddyAsync($"reverse_proxy {target.Authority} {{\n flush_interval -1\n header_up Host {{host}}\n }}");
+
     /// <summary>nginx as a proxy before <paramref name="target"/>, on connections that it keeps; it counts their requests.</summary>
     public static Task<ServerProcess> NginxBeforeAsync(Uri target) => StartAsync(
         "nginx", folder => ["-p", folder, "-c", "server.conf", "-e", "error.log"], $$"""
@@ -129,11 +136,25 @@ internal sealed class ServerProcess : IAsyncDisposable
         return ValueTask.CompletedTask;
     }
 
+    private static Task<ServerProcess> StartCaddyAsync(string does) => StartAsync(
+        "caddy", folder => ["run", "--config", Path.Combine(folder, "server.conf"), "--adapter", "caddyfile"], $$"""
+        {
+          admin off
+          storage file_system FOLDER
+        }
+        http://:PORT {
+          bind 127.0.0.1
+          {{does}}
+        }
+
+        """);
+
     private static async Task<ServerProcess> StartAsync(string program, Func<string, string[]> arguments, string configuration)
     {
         var folder = Directory.CreateTempSubdirectory("edgeproxy-test-").FullName;
         var port = FreePort();
-        var text = configuration.Replace("PORT", port.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        var text = configuration.Replace("PORT", port.ToString(System.Globalization.CultureInfo.InvariantCulture))
+            .Replace("FOLDER", folder);
         await File.WriteAllTextAsync(Path.Combine(folder, "server.conf"), text);
         var server = new ServerProcess(folder, port, program, arguments(folder));
         await server.ListensAsync();
@@ -144,6 +165,7 @@ internal sealed class ServerProcess : IAsyncDisposable
     {
         RedirectStandardError = true,
         RedirectStandardOutput = true,
+        Environment = { ["HOME"] = _folder, ["XDG_CONFIG_HOME"] = _folder, ["XDG_DATA_HOME"] = _folder }, // where Caddy keeps things
     })!;
 
     private Task ListensAsync() => Wait.UntilAsync(async () =>

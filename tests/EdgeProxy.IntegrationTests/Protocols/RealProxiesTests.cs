@@ -9,12 +9,18 @@ using Xunit;
 
 namespace EdgeProxy.IntegrationTests.Protocols;
 
-/// <summary>nginx and haproxy, each before the edge and behind it: all that passes through the edge passes through both.</summary>
+/// <summary>nginx, haproxy and Caddy, each before the edge and behind it: all that passes through the edge passes through them.</summary>
 public sealed class RealProxiesTests
 {
     private const int Large = 50_000_000;
 
     public static TheoryData<string, bool> Chains() => new()
+    {
+        { "nginx", true }, { "nginx", false }, { "haproxy", true }, { "haproxy", false }, { "caddy", true }, { "caddy", false },
+    };
+
+    /// <summary>Those that tell a connection's first request from the others.</summary>
+    public static TheoryData<string, bool> Counting() => new()
     {
         { "nginx", true }, { "nginx", false }, { "haproxy", true }, { "haproxy", false },
     };
@@ -75,7 +81,7 @@ public sealed class RealProxiesTests
         await client.ReadUntilAsync("0\r\n\r\n");
     }
 
-    [Theory, MemberData(nameof(Chains))]
+    [Theory, MemberData(nameof(Counting))]
     public async Task Connections_are_used_again(string proxy, bool before)
     {
         await using var chain = await Chain.StartAsync(proxy, before);
@@ -141,8 +147,12 @@ public sealed class RealProxiesTests
         private static Task<Edge> StartEdgeAsync(string destination) =>
             Edge.StartAsync(Edge.OneRoute(destination), "\"Requests\": { \"BodyBytes\": 60000000 }");
 
-        private static Task<ServerProcess> ProxyAsync(string proxy, Uri target) =>
-            proxy == "nginx" ? ServerProcess.NginxBeforeAsync(target) : ServerProcess.HaproxyBeforeAsync(target);
+        private static Task<ServerProcess> ProxyAsync(string proxy, Uri target) => proxy switch
+        {
+            "nginx" => ServerProcess.NginxBeforeAsync(target),
+            "haproxy" => ServerProcess.HaproxyBeforeAsync(target),
+            _ => ServerProcess.CaddyBeforeAsync(target),
+        };
 
         private T Own<T>(T part)
             where T : IAsyncDisposable
