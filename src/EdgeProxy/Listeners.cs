@@ -99,6 +99,9 @@ internal static class Listeners
         logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
         logging.AddFilter("Yarp", LogLevel.Warning);
         logging.AddFilter("Yarp.ReverseProxy.Forwarder.HttpForwarder", LogLevel.Error);
+        // A line a request: FailureLog has what failed, ten a second at most; a bad cookie is the client's.
+        logging.AddFilter("Yarp.ReverseProxy.Forwarder.ForwarderMiddleware", LogLevel.Error);
+        logging.AddFilter("Yarp.ReverseProxy.SessionAffinity", LogLevel.Critical);
         logging.AddFilter("Yarp.ReverseProxy.Health", LogLevel.Error); // a line a failed probe; the edge logs a line a change
     }
 

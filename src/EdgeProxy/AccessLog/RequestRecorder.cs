@@ -1,3 +1,5 @@
+using System.Net;
+using EdgeProxy.Clients;
 using EdgeProxy.Configuration;
 
 namespace EdgeProxy.AccessLog;
@@ -49,6 +51,11 @@ internal sealed class RequestRecorder(Revisions revisions, AccessLogQueue queue,
         {
             if (queue.HasRoom())
             {
+                if (ReferenceEquals(edge.ClientAddress, IPAddress.None)) // no route, or refused before anybody asked who it is
+                {
+                    ClientMiddleware.Identify(context, edge);
+                }
+
                 queue.Add(DecisionText.Line(context, edge, edge.Record!, time, edge.Revision.Edge.AccessLog.Query));
             }
         }

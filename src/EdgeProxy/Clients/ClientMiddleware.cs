@@ -14,10 +14,7 @@ internal sealed class ClientMiddleware(RequestDelegate next)
             return next(context);
         }
 
-        var peer = context.Connection.RemoteIpAddress ?? IPAddress.None;
-        edge.ClientAddress = ClientAddress.Of(
-            peer, context.Request.Headers["X-Forwarded-For"], edge.Revision.Edge.TrustedProxies);
-        edge.KnownClient = ByKey(context, edge.Revision.Clients);
+        Identify(context, edge);
         if (route.RequireClient && edge.KnownClient is null)
         {
             // RFC 9110 wants a challenge on every 401. There is no registered scheme for API keys; this is the usual name.
@@ -27,6 +24,15 @@ internal sealed class ClientMiddleware(RequestDelegate next)
         }
 
         return next(context);
+    }
+
+    /// <summary>Who it was, for the log too: what is refused further up never comes here.</summary>
+    public static void Identify(HttpContext context, EdgeContext edge)
+    {
+        var peer = context.Connection.RemoteIpAddress ?? IPAddress.None;
+        edge.ClientAddress = ClientAddress.Of(
+            peer, context.Request.Headers["X-Forwarded-For"], edge.Revision.Edge.TrustedProxies);
+        edge.KnownClient = ByKey(context, edge.Revision.Clients);
     }
 
     /// <summary>

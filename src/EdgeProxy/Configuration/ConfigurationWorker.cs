@@ -39,7 +39,7 @@ internal sealed partial class ConfigurationWorker(
         metrics.Observe();
         if (start.FellBack)
         {
-            var faults = Counted.Of(start.Faults.Length, "fault");
+            var faults = Counted.Of(start.Faults.Count(fault => fault.Severity == FaultSeverity.Error), "error");
             LogFellBack(logger, start.Revision!.Id, faults);
         }
 

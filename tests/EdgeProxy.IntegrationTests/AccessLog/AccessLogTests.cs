@@ -79,6 +79,27 @@ public sealed class AccessLogTests : IDisposable
         Assert.Equal(200, lines[1].GetProperty("status").GetInt32());
     }
 
+    [Theory]
+    [InlineData("/nowhere", "route_not_found")]
+    [InlineData("/on/it", "body_too_large")]
+    public async Task What_is_refused_before_anybody_asked_for_its_client_names_the_client_too(string target, string code)
+    {
+        var sections = Edge.OneRoute("http://127.0.0.1:1/", "\"MaxRequestBodySize\": 1")
+            .Replace("/{**rest}", "/on/{**rest}", StringComparison.Ordinal);
+        await using var edge = await Edge.StartAsync(
+            $$""" "Clients": { "ApiKey": { "Keys": { "acme": { "Sha256": "{{Sha256("the-key")}}" } } } }, {{sections}} """, Settings());
+        foreach (var key in new[] { "the-key", "other" })
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, target) { Content = new StringContent("two") };
+            request.Headers.Add("X-Api-Key", key);
+            using var answer = await edge.Client.SendAsync(request);
+        }
+
+        var lines = await LinesAsync(2);
+
+        Assert.Equal([(code, "acme"), (code, "127.0.0.1")], lines.Select(line => (Text(line, "code"), Text(line, "client"))));
+    }
+
     [Fact]
     public async Task It_is_off_until_a_reload_turns_it_on_and_a_file_that_is_moved_away_is_begun_anew()
     {
