@@ -42,7 +42,7 @@ internal sealed class Attempts(Balancer balancer, Breakers breakers, AttemptMetr
             client, cluster, [.. Available(client).Where(destination => !tried.Contains(destination))], hasBody: false, out _);
     }
 
-    public void Leave(AttemptPass pass) => breakers.Leave(pass);
+    public void Leave(AttemptPass pass) => breakers.LeaveEarly(pass);
 
     public static bool HasOther(HttpContext client, List<DestinationState> tried)
     {
@@ -81,8 +81,7 @@ internal sealed class Attempts(Balancer balancer, Breakers breakers, AttemptMetr
         }
 
         request.Redirect(edge.Attempt.Destination!.Model.Config, destination.Model.Config);
-        breakers.Leave(edge.Attempt);
-        ClusterRuntime.Of(cluster).Gate?.Look();
+        breakers.LeaveEarly(edge.Attempt);
         edge.Attempt = pass;
         edge.SentTo = destination.Model.Config.Address;
         client.GetReverseProxyFeature().ProxiedDestination = destination;

@@ -57,5 +57,5 @@ internal sealed class OtherCluster(
     }
 
     /// <summary>The attempt has failed, or its answer is not wanted.</summary>
-    public void Leave(AttemptPass pass) => breakers.Leave(pass);
+    public void Leave(AttemptPass pass) => breakers.LeaveEarly(pass);
 }

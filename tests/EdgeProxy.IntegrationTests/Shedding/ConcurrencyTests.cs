@@ -283,6 +283,48 @@ public sealed class ConcurrencyTests
         await UntilAsync(edge, isRoute: false, used: 0, queued: 0);
     }
 
+    [Fact]
+    public async Task The_room_of_an_attempt_that_was_overtaken_goes_to_who_waits_at_once()
+    {
+        var (head, end) = (new TaskCompletionSource(), new TaskCompletionSource());
+        var first = true;
+        await using var a = await Upstream.StartAsync(async context =>
+        {
+            if (first)
+            {
+                first = false;
+                await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, context.RequestAborted)
+                    .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                return;
+            }
+
+            await context.Response.WriteAsync("the next");
+        });
+        await using var b = await Upstream.StartAsync(async context =>
+        {
+            await head.Task;
+            await context.Response.Body.FlushAsync();
+            await end.Task;
+            await context.Response.WriteAsync("overtook");
+        });
+        await using var edge = await Edge.StartAsync(Two(a.Address, b.Address,
+            "\"LoadBalancingPolicy\": \"FirstAlphabetical\", \"RetryBudget\": { \"ReservePerSecond\": 1000 }, "
+            + "\"Concurrency\": { \"MaxPerDestination\": 1, \"Queue\": 1, \"QueueTimeout\": \"1h\" }",
+            ", \"Hedge\": { \"After\": \"20ms\" }"));
+        var hedged = edge.Client.GetStringAsync("/", Wait.Deadline);
+        await Wait.UntilAsync(() => a.Hits + b.Hits == 2, "it is at both");
+        var waits = edge.Client.GetStringAsync("/", Wait.Deadline);
+        await UntilAsync(edge, isRoute: false, used: 1, queued: 1);
+
+        head.SetResult();
+
+        Assert.Equal("the next", await waits);
+        Assert.False(hedged.IsCompleted);
+        end.SetResult();
+        Assert.Equal("overtook", await hedged);
+        await UntilAsync(edge, isRoute: false, used: 0, queued: 0);
+    }
+
     private static async Task UntilAsync(Edge edge, bool isRoute, int used, int queued) => await Wait.UntilAsync(async () =>
     {
         using var answer = JsonDocument.Parse(await edge.Admin.GetStringAsync(isRoute ? "/v1/routes" : "/v1/clusters"));
