@@ -180,6 +180,31 @@ public sealed class HedgeTests
         Assert.True(readings["edgeproxy_hedges_total{cluster=up,result=won}"] >= 1);
     }
 
+    [Theory, InlineData(false), InlineData(true)]
+    public async Task Many_races_at_once_end_each_with_one_whole_answer(bool isHttp2)
+    {
+        var turn = 0;
+        async Task AnswerAsync(HttpContext context)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(Interlocked.Increment(ref turn) % 40), TimeProvider.System, context.RequestAborted);
+            await context.Response.WriteAsync($"answer to {context.Request.Query["q"]}");
+        }
+
+        var protocol = isHttp2 ? HttpProtocols.Http2 : HttpProtocols.Http1;
+        await using var first = await Upstream.StartAsync(AnswerAsync, protocol);
+        await using var second = await Upstream.StartAsync(AnswerAsync, protocol);
+        await using var edge = await Edge.StartAsync(Two(
+            first.Address, second.Address, "\"Hedge\": { \"After\": \"15ms\" }, \"Retry\": {}, \"Timeouts\": { \"PerTry\": \"30s\" }",
+            isHttp2: isHttp2));
+        using var readings = new Readings(edge);
+
+        await Parallel.ForAsync(0, 400, new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (i, _) =>
+            Assert.Equal($"answer to {i}", await edge.Client.GetStringAsync($"/?q={i}", Wait.Deadline)));
+
+        Assert.True(readings["edgeproxy_hedges_total{cluster=up,result=won}"] > 0);
+        await AllIsAtRestAsync(edge);
+    }
+
     [Fact]
     public async Task A_client_that_goes_ends_both()
     {
