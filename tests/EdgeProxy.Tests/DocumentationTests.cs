@@ -30,13 +30,15 @@ public sealed partial class DocumentationTests
         Assert.Empty(missing);
     }
 
-    [Fact]
-    public void A_test_that_the_list_of_what_is_done_names_exists()
+    [Theory]
+    [InlineData("docs/task.md")]
+    [InlineData("docs/decisions/0011-leases.md")]
+    public void A_test_that_a_page_names_exists(string page)
     {
         var tests = string.Concat(Repository.Files()
             .Where(file => file.StartsWith("tests", StringComparison.Ordinal) && file.EndsWith("Tests.cs", StringComparison.Ordinal))
             .Select(Repository.Read));
-        var missing = TestNames().Matches(Repository.Read("docs/task.md"))
+        var missing = TestNames().Matches(Repository.Read(page))
             .Select(name => name.Groups[1].Value)
             .Where(name => !tests.Contains($" {name}(", StringComparison.Ordinal))
             .ToList();

@@ -68,6 +68,17 @@ internal sealed class RedisServer : IAsyncDisposable
     public async Task<ConnectionMultiplexer> ConnectAsync(string options = "") =>
         await ConnectionMultiplexer.ConnectAsync($"{Address},allowAdmin=true,{options}");
 
+    /// <summary>Scripts run since the start, by Redis's own count: heartbeats, which alone add to a sorted set, aside.</summary>
+    public async Task<long> ScriptsAsync()
+    {
+        await using var admin = await ConnectAsync();
+        var stats = (await admin.GetServer(Address).InfoAsync("commandstats")).SelectMany(group => group).ToDictionary();
+        long Of(string command, string field) => stats.GetValueOrDefault("cmdstat_" + command)?.Split(',')
+            .Where(one => one.StartsWith(field + "=", StringComparison.Ordinal)).Select(one => long.Parse(one[(field.Length + 1)..], null))
+            .FirstOrDefault() ?? 0;
+        return Of("evalsha", "calls") - Of("evalsha", "failed_calls") + Of("eval", "calls") - Of("zadd", "calls");
+    }
+
     public ValueTask DisposeAsync()
     {
         if (_process is { HasExited: false })

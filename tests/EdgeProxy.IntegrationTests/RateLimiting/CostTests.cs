@@ -11,23 +11,32 @@ public sealed class CostTests
 {
     private const string Bucket = "/v1/ratelimits/standard/buckets/127.0.0.1";
 
-    [Theory, InlineData(false), InlineData(true)]
-    public async Task A_request_takes_the_cost_of_its_route(bool isShared)
+    [Theory]
+    [InlineData(false, "Strict")]
+    [InlineData(true, "Strict")]
+    [InlineData(true, "Leased")]
+    public async Task A_request_takes_the_cost_of_its_route(bool isShared, string decide)
     {
         await using var upstream = await Upstream.StartAsync();
-        await using var store = await LimitedEdge.StartAsync(isShared, upstream, Hourly(12), "\"Cost\": 5");
-
-        Assert.Equal((HttpStatusCode.OK, 7), await store.AskAsync());
-        Assert.Equal((HttpStatusCode.OK, 2), await store.AskAsync());
-        Assert.Equal((HttpStatusCode.TooManyRequests, 2), await store.AskAsync());
-        Assert.Equal(2, upstream.Hits);
+        var start = () => LimitedEdge.StartAsync(isShared, upstream, Hourly(12), "\"Cost\": 5", decide: decide);
+        await LimitedEdge.RunAsync(start, async store =>
+        {
+            var before = upstream.Hits;
+            Assert.Equal((HttpStatusCode.OK, 7), await store.AskAsync());
+            Assert.Equal((HttpStatusCode.OK, 2), await store.AskAsync());
+            Assert.Equal((HttpStatusCode.TooManyRequests, 2), await store.AskAsync());
+            Assert.Equal(2, upstream.Hits - before);
+        });
     }
 
-    [Theory, InlineData(false), InlineData(true)]
-    public async Task A_cost_above_the_capacity_is_refused_without_a_time_to_come_back(bool isShared)
+    [Theory]
+    [InlineData(false, "Strict")]
+    [InlineData(true, "Strict")]
+    [InlineData(true, "Leased")]
+    public async Task A_cost_above_the_capacity_is_refused_without_a_time_to_come_back(bool isShared, string decide)
     {
         await using var upstream = await Upstream.StartAsync();
-        await using var store = await LimitedEdge.StartAsync(isShared, upstream, Hourly(12), "\"Cost\": 13");
+        await using var store = await LimitedEdge.StartAsync(isShared, upstream, Hourly(12), "\"Cost\": 13", decide: decide);
 
         using var refused = await store.Edge.Client.GetAsync("/");
         Assert.Equal(HttpStatusCode.TooManyRequests, refused.StatusCode);
@@ -41,16 +50,21 @@ public sealed class CostTests
     [Theory]
     [InlineData(false, "7", 5, "settled")]
     [InlineData(true, "7", 5, "settled")]
+    [InlineData(true, "7", 5, "settled", "Leased")]
     [InlineData(false, "0", 12, "settled")]
     [InlineData(true, "0", 12, "settled")]
+    [InlineData(true, "0", 12, "settled", "Leased")]
     [InlineData(false, "20", -8, "settled")]
     [InlineData(true, "20", -8, "settled")]
+    [InlineData(true, "20", -8, "settled", "Leased")]
     [InlineData(true, "9000000000", -12, "settled")]
+    [InlineData(true, "9000000000", -12, "settled", "Leased")]
     [InlineData(true, "5", 7, "unchanged")]
     [InlineData(true, null, 7, "absent")]
     [InlineData(true, "-1", 7, "invalid")]
     [InlineData(true, "6 6", 7, "invalid")]
-    public async Task The_upstream_says_what_a_request_really_cost(bool isShared, string? said, int left, string outcome)
+    public async Task The_upstream_says_what_a_request_really_cost(
+        bool isShared, string? said, int left, string outcome, string decide = "Strict")
     {
         await using var upstream = await Upstream.StartAsync(context =>
         {
@@ -58,7 +72,7 @@ public sealed class CostTests
             return Task.CompletedTask;
         });
         await using var store = await LimitedEdge.StartAsync(
-            isShared, upstream, Hourly(12), "\"Cost\": 5, \"CostHeader\": \"X-Request-Cost\"");
+            isShared, upstream, Hourly(12), "\"Cost\": 5, \"CostHeader\": \"X-Request-Cost\"", decide: decide);
         using var readings = new Readings(store.Edge);
 
         await Wait.UntilAsync(async () =>

@@ -114,6 +114,21 @@ public sealed class LeaseScriptTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_clock_that_jumps_ahead_admits_one_capacity_more_and_one_that_is_put_back_none()
+    {
+        const double Day = 86_400;
+        var bucket = new Bucket(100, 1);
+        var lent = (await LeaseAsync(bucket, "a", 0, want: 100)).Granted / Rate.Token;
+        var taken = await TakenAsync(bucket, 0, 200) + await TakenAsync(bucket, Day, 200);
+        Assert.Equal((50, 150), (lent, taken)); // a spends its 50 late as well: twice the capacity in all
+
+        Assert.Equal(0, await TakenAsync(bucket, 0, 200));
+        Assert.Equal(10, await TakenAsync(bucket, Day + 10, 200));
+        Assert.Equal(0, await TakenAsync(bucket, 0, 1));
+        Assert.Equal(0, await TakenAsync(bucket, 0.5, 200));
+    }
+
+    [Fact]
     public async Task A_key_outlives_its_leases_and_the_time_to_fill_after_them()
     {
         var bucket = new Bucket(1000, 1);

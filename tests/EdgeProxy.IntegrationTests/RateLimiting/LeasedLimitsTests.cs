@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using EdgeProxy.IntegrationTests.Peers;
 using Xunit;
@@ -29,10 +30,11 @@ public sealed class LeasedLimitsTests(ITestOutputHelper output)
         await Wait.UntilAsync(
             () => edges.All(edge => SharedLimitsTests.Store(edge) is { IsUp: true, Nodes: 3 }), "all nodes know of each other");
         var readings = edges.Select(edge => new Readings(edge)).ToList();
+        var (callsBefore, countedBefore) = (await redis.ScriptsAsync(), await CountedAsync(edges));
 
         // As many as the machine gets through, well above the limit, for some seconds.
         var clock = Stopwatch.StartNew();
-        var admitted = new List<double>[12];
+        var admitted = new List<(double Sent, double Answered)>[12];
         await Task.WhenAll(Enumerable.Range(0, admitted.Length).Select(async i =>
         {
             admitted[i] = [];
@@ -43,7 +45,7 @@ public sealed class LeasedLimitsTests(ITestOutputHelper output)
                 Assert.True(answer.StatusCode is HttpStatusCode.OK or HttpStatusCode.TooManyRequests);
                 if (answer.IsSuccessStatusCode)
                 {
-                    admitted[i].Add(sent);
+                    admitted[i].Add((sent, clock.Elapsed.TotalSeconds));
                 }
             }
         }));
@@ -57,10 +59,75 @@ public sealed class LeasedLimitsTests(ITestOutputHelper output)
             + string.Join(", ", by.Select(pair => $"{pair.Key} {pair.Value}")));
 
         // A node that was answered too late decided by its share: told to the store after it, at most that much is in dispute.
-        Assert.InRange(total, 1, Capacity + (PerSecond * elapsed) + Of("allow", "local"));
+        var late = Of("allow", "local");
+        Assert.InRange(total, 1, Capacity + (PerSecond * elapsed) + late);
+        Assert.InRange(WorstWindow([.. admitted.SelectMany(times => times)]), 0, Capacity + late);
         Assert.InRange(by["lease"], 1, double.MaxValue);
         Assert.InRange(by["store"] / by.Values.Sum(), 0, 0.1);
+        await Wait.UntilAsync(
+            async () => await redis.ScriptsAsync() - callsBefore == await CountedAsync(edges) - countedBefore,
+            "Redis has been asked as often as the edges say");
+        output.WriteLine($"{await redis.ScriptsAsync() - callsBefore} calls");
         readings.ForEach(reading => reading.Dispose());
+    }
+
+    [Fact]
+    public async Task A_client_refused_ten_thousand_times_costs_twenty_calls_at_most()
+    {
+        await using var upstream = await Upstream.StartAsync();
+        await using var limited = await LimitedEdge.StartAsync(
+            isShared: true, upstream,
+            """{ "Decide": "Leased", "Per": "Global", "Limits": [ { "Name": "day", "Capacity": 5, "Refill": 1, "Every": "1d" } ] }""");
+        while ((await limited.AskAsync()).Status == HttpStatusCode.OK)
+        {
+        }
+
+        // It asks once a second, so that a bucket given back shows; how long ten thousand take is the machine's.
+        var (before, clock) = (await limited.Redis!.ScriptsAsync(), Stopwatch.StartNew());
+        await Task.WhenAll(Enumerable.Range(0, 20).Select(async _ =>
+        {
+            for (var i = 0; i < 500; i++)
+            {
+                Assert.Equal(HttpStatusCode.TooManyRequests, (await limited.AskAsync()).Status);
+            }
+        }));
+        var calls = await limited.Redis.ScriptsAsync() - before;
+        output.WriteLine($"{calls} calls in {clock.Elapsed.TotalSeconds:F1} s");
+        Assert.InRange(calls, 1, Math.Max(20, 2 * clock.Elapsed.TotalSeconds));
+    }
+
+    /// <summary>
+    /// Over all windows from a sending to an answer, the most admissions sent and answered within it, less what came in meanwhile.
+    /// </summary>
+    private static double WorstWindow((double Sent, double Answered)[] admitted)
+    {
+        Array.Sort(admitted, (one, other) => one.Answered.CompareTo(other.Answered));
+        var worst = 0.0;
+        foreach (var (from, _) in admitted)
+        {
+            var within = 0;
+            foreach (var (sent, answered) in admitted)
+            {
+                within += sent >= from ? 1 : 0;
+                worst = sent >= from ? Math.Max(worst, within - (PerSecond * (answered - from))) : worst;
+            }
+        }
+
+        return worst;
+    }
+
+    /// <summary>Calls to the store by the edges' own account.</summary>
+    private static async Task<long> CountedAsync(Edge[] edges)
+    {
+        var counted = 0L;
+        foreach (var edge in edges)
+        {
+            var line = (await edge.Admin.GetStringAsync("/metrics")).Split('\n')
+                .FirstOrDefault(line => line.StartsWith("edgeproxy_ratelimit_store_duration_seconds_count", StringComparison.Ordinal));
+            counted += line is null ? 0 : long.Parse(line.Split(' ')[1], CultureInfo.InvariantCulture);
+        }
+
+        return counted;
     }
 
     [Fact]

@@ -131,21 +131,26 @@ public sealed class LimitKeyTests
         Assert.Equal(HttpStatusCode.TooManyRequests, await AskAsync(edge, ByKey));
     }
 
-    [Theory, InlineData(false), InlineData(true)]
-    public async Task A_client_s_own_limits_hold_for_it_alone_and_none_cost_nothing(bool isShared)
+    [Theory]
+    [InlineData(false, "Strict")]
+    [InlineData(true, "Strict")]
+    [InlineData(true, "Leased")]
+    public async Task A_client_s_own_limits_hold_for_it_alone_and_none_cost_nothing(bool isShared, string decide)
     {
         await using var upstream = await Upstream.StartAsync();
         var clients = Clients().Replace("\"Plan\"", "\"RateLimits\": { \"standard\": OWN }, \"Plan\"", StringComparison.Ordinal);
         const string Policy = """{ "Limits": [ { "Name": "hour", "Capacity": 2, "Refill": 1, "Every": "1h" } ] }""";
         var more = clients.Replace("OWN", Policy.Replace(": 2", ": 5", StringComparison.Ordinal), StringComparison.Ordinal);
-        await using (var limited = await LimitedEdge.StartAsync(isShared, upstream, Policy, sections: more))
+        var start = () => LimitedEdge.StartAsync(isShared, upstream, Policy, sections: more, decide: decide);
+        await LimitedEdge.RunAsync(start, async limited =>
         {
             Assert.Equal((HttpStatusCode.OK, 4), await limited.AskAsync("abc"));
             Assert.Equal((HttpStatusCode.OK, 1), await limited.AskAsync());
-        }
+        });
 
         await using var free = await LimitedEdge.StartAsync(
-            isShared, upstream, Policy, sections: clients.Replace("OWN", "{ \"Unlimited\": true }", StringComparison.Ordinal));
+            isShared, upstream, Policy, decide: decide,
+            sections: clients.Replace("OWN", "{ \"Unlimited\": true }", StringComparison.Ordinal));
         for (var i = 0; i < 5; i++)
         {
             Assert.Equal((HttpStatusCode.OK, -1), await free.AskAsync("abc"));

@@ -13,28 +13,34 @@ public sealed class RateLimitAdminTests
     private const string ByField =
         """{ "Per": "Header:X-Api-Key", "Limits": [ { "Name": "hour", "Capacity": 3, "Refill": 1, "Every": "1h" } ] }""";
 
-    [Theory, InlineData(false), InlineData(true)]
-    public async Task A_look_spends_nothing_and_a_reset_gives_the_bucket_back_full(bool isShared)
+    [Theory]
+    [InlineData(false, "Strict")]
+    [InlineData(true, "Strict")]
+    [InlineData(true, "Leased")]
+    public async Task A_look_spends_nothing_and_a_reset_gives_the_bucket_back_full(bool isShared, string decide)
     {
         await using var upstream = await Upstream.StartAsync();
-        await using var limited = await LimitedEdge.StartAsync(isShared, upstream, Hourly);
-        for (var i = 0; i < 5; i++)
+        var start = () => LimitedEdge.StartAsync(isShared, upstream, Hourly, decide: decide);
+        await LimitedEdge.RunAsync(start, async limited =>
         {
-            await limited.AskAsync();
-        }
+            for (var i = 0; i < 5; i++)
+            {
+                await limited.AskAsync();
+            }
 
-        for (var i = 0; i < 3; i++)
-        {
-            var spent = await LookAsync(limited, "127.0.0.1");
-            Assert.Equal("ip:127.0.0.1", spent.GetProperty("key").GetString());
-            Assert.Equal((3, 0), (Limit(spent, "capacity"), (int)Limit(spent, "level")));
-            Assert.InRange(Limit(spent, "secondsToFull"), 10_000, 10_800);
-        }
+            for (var i = 0; i < 3; i++)
+            {
+                var spent = await LookAsync(limited, "127.0.0.1");
+                Assert.Equal("ip:127.0.0.1", spent.GetProperty("key").GetString());
+                Assert.Equal((3, 0), (Limit(spent, "capacity"), (int)Limit(spent, "level")));
+                Assert.InRange(Limit(spent, "secondsToFull"), 10_000, 10_800);
+            }
 
-        using var reset = await limited.Edge.Admin.DeleteAsync("/v1/ratelimits/standard/buckets/127.0.0.1");
-        Assert.Equal(HttpStatusCode.OK, reset.StatusCode);
-        Assert.Equal(3, (int)Limit(await LookAsync(limited, "ip:127.0.0.1"), "level"));
-        await Wait.UntilAsync(async () => (await limited.AskAsync()).Status == HttpStatusCode.OK, "the client is admitted again");
+            using var reset = await limited.Edge.Admin.DeleteAsync("/v1/ratelimits/standard/buckets/127.0.0.1");
+            Assert.Equal(HttpStatusCode.OK, reset.StatusCode);
+            Assert.Equal(3, (int)Limit(await LookAsync(limited, "ip:127.0.0.1"), "level"));
+            await Wait.UntilAsync(async () => (await limited.AskAsync()).Status == HttpStatusCode.OK, "the client is admitted again");
+        });
     }
 
     [Fact]
@@ -67,25 +73,31 @@ public sealed class RateLimitAdminTests
         }
     }
 
-    [Theory, InlineData(false), InlineData(true)]
-    public async Task Those_who_ask_and_are_refused_most_are_listed(bool isShared)
+    [Theory]
+    [InlineData(false, "Strict")]
+    [InlineData(true, "Strict")]
+    [InlineData(true, "Leased")]
+    public async Task Those_who_ask_and_are_refused_most_are_listed(bool isShared, string decide)
     {
         await using var upstream = await Upstream.StartAsync();
-        await using var limited = await LimitedEdge.StartAsync(isShared, upstream, ByField);
-        for (var i = 0; i < 6; i++)
+        var start = () => LimitedEdge.StartAsync(isShared, upstream, ByField, decide: decide);
+        await LimitedEdge.RunAsync(start, async limited =>
         {
-            await limited.AskAsync("loud");
-        }
+            for (var i = 0; i < 6; i++)
+            {
+                await limited.AskAsync("loud");
+            }
 
-        await limited.AskAsync("quiet");
-        var top = await limited.Edge.Admin.GetFromJsonAsync<JsonElement>("/v1/ratelimits/standard/top");
-        var busiest = top.GetProperty("busiest").EnumerateArray().ToList();
-        Assert.Equal(["header:loud", "header:quiet"], busiest.Select(key => key.GetProperty("key").GetString()));
-        Assert.Equal(6, busiest[0].GetProperty("count").GetInt64());
-        var refused = Assert.Single(top.GetProperty("refused").EnumerateArray());
-        Assert.Equal("header:loud", refused.GetProperty("key").GetString());
-        using var unknown = await limited.Edge.Admin.GetAsync("/v1/ratelimits/nothing/top");
-        Assert.Equal(HttpStatusCode.NotFound, unknown.StatusCode);
+            await limited.AskAsync("quiet");
+            var top = await limited.Edge.Admin.GetFromJsonAsync<JsonElement>("/v1/ratelimits/standard/top");
+            var busiest = top.GetProperty("busiest").EnumerateArray().ToList();
+            Assert.Equal(["header:loud", "header:quiet"], busiest.Select(key => key.GetProperty("key").GetString()));
+            Assert.Equal(6, busiest[0].GetProperty("count").GetInt64());
+            var refused = Assert.Single(top.GetProperty("refused").EnumerateArray());
+            Assert.Equal("header:loud", refused.GetProperty("key").GetString());
+            using var unknown = await limited.Edge.Admin.GetAsync("/v1/ratelimits/nothing/top");
+            Assert.Equal(HttpStatusCode.NotFound, unknown.StatusCode);
+        });
     }
 
     [Fact]

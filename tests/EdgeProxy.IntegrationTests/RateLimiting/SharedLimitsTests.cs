@@ -65,13 +65,17 @@ public sealed class SharedLimitsTests
     }
 
     [Theory]
-    [InlineData("Local", 3, HttpStatusCode.TooManyRequests, "quota_exceeded")]
-    [InlineData("Open", 5, HttpStatusCode.OK, "")]
-    [InlineData("Closed", 0, HttpStatusCode.ServiceUnavailable, "rate_limiter_unavailable")]
-    public async Task Without_a_store_a_policy_does_what_it_says(string outage, int admitted, HttpStatusCode status, string code)
+    [InlineData("Local", 3, HttpStatusCode.TooManyRequests, "quota_exceeded", "Strict")]
+    [InlineData("Open", 5, HttpStatusCode.OK, "", "Strict")]
+    [InlineData("Closed", 0, HttpStatusCode.ServiceUnavailable, "rate_limiter_unavailable", "Strict")]
+    [InlineData("Local", 3, HttpStatusCode.TooManyRequests, "quota_exceeded", "Leased")]
+    [InlineData("Open", 5, HttpStatusCode.OK, "", "Leased")]
+    [InlineData("Closed", 0, HttpStatusCode.ServiceUnavailable, "rate_limiter_unavailable", "Leased")]
+    public async Task Without_a_store_a_policy_does_what_it_says(
+        string outage, int admitted, HttpStatusCode status, string code, string decide)
     {
         await using var upstream = await Upstream.StartAsync();
-        var policy = Hourly(3).Replace("\"Per\"", $"\"OnStoreOutage\": \"{outage}\", \"Per\"", StringComparison.Ordinal);
+        var policy = Hourly(3, decide).Replace("\"Per\"", $"\"OnStoreOutage\": \"{outage}\", \"Per\"", StringComparison.Ordinal);
         await using var edge = await StartAsync($"127.0.0.1:{RedisServer.FreePort()}", upstream, policy);
 
         Assert.Equal(admitted, await AdmittedAsync(edge, 5));
@@ -136,9 +140,9 @@ public sealed class SharedLimitsTests
 
     internal static Task UpAsync(Edge edge) => Wait.UntilAsync(() => Store(edge).IsUp, "the edge is connected to its store");
 
-    private static string Hourly(int capacity) => $$"""
+    private static string Hourly(int capacity, string decide = "Strict") => $$"""
         "RateLimits": { "standard": {
-          "Decide": "Strict",
+          "Decide": "{{decide}}",
           "Per": "Client", "Limits": [ { "Name": "burst", "Capacity": {{capacity}}, "Refill": 1, "Every": "1h" } ] } },
         """;
 
