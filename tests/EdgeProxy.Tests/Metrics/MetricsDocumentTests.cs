@@ -7,6 +7,7 @@ namespace EdgeProxy.Tests.Metrics;
 public sealed partial class MetricsDocumentTests
 {
     private static readonly string Document = Repository.Read("docs/metrics.md");
+    private static readonly string[] Kinds = ["counter", "gauge", "histogram"];
 
     [Fact]
     public void Every_metric_of_the_code_is_documented_and_no_other()
@@ -23,6 +24,9 @@ public sealed partial class MetricsDocumentTests
     [Theory]
     [InlineData("config/grafana/edgeproxy.json")]
     [InlineData("config/prometheus/rules.yml")]
+    [InlineData("docs/metrics.md")]
+    [InlineData("docs/operations.md")]
+    [InlineData("docs/ratelimiting.md")]
     public void Queries_use_metrics_that_exist(string file)
     {
         var code = InCode();
@@ -34,6 +38,27 @@ public sealed partial class MetricsDocumentTests
         Assert.NotEmpty(asked);
         Assert.Empty(asked.Except(code));
     }
+
+    [Fact]
+    public void A_row_is_whole_and_its_labels_are_explained()
+    {
+        var names = Cells("## Labels").SelectMany(cells => cells[0].Split(", ")).Select(name => name.Split(" of ")[0]).ToHashSet();
+        foreach (var cells in Cells("## What is measured"))
+        {
+            Assert.Equal(4, cells.Length);
+            Assert.Contains(cells[1], Kinds);
+            if (cells[0].StartsWith("`edgeproxy_", StringComparison.Ordinal) && !cells[3].Contains("label", StringComparison.Ordinal))
+            {
+                Assert.Empty(cells[2].Split(", ", StringSplitOptions.RemoveEmptyEntries).Except(names));
+            }
+        }
+    }
+
+    /// <summary>The rows of a section's table, without its head.</summary>
+    private static IEnumerable<string[]> Cells(string heading) => Section(heading).Split('\n')
+        .Where(line => line.StartsWith("| ", StringComparison.Ordinal))
+        .Skip(1)
+        .Select(line => line[1..^1].Split('|', StringSplitOptions.TrimEntries));
 
     private static HashSet<string> InCode() => [.. Repository.Files()
         .Where(file => file.StartsWith("src", StringComparison.Ordinal) && file.EndsWith(".cs", StringComparison.Ordinal))
