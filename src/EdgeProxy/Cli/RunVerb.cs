@@ -98,7 +98,7 @@ internal static class RunVerb
         }
         catch (InvalidOperationException refused) when (refused.InnerException is not null)
         {
-            var fault = RevisionRehearsal.ToFault(refused, start.Revision!, "$.ReverseProxy");
+            var fault = ConfigurationCheck.ToFault(refused, start.Revision!, "$.ReverseProxy");
             if (start.FellBack || !options.FallBack)
             {
                 await ReportAsync([fault]);

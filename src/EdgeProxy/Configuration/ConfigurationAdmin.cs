@@ -12,7 +12,7 @@ internal static class ConfigurationAdmin
         var revisions = edge.GetRequiredService<Revisions>();
         var gates = edge.GetRequiredService<RouteGates>();
         var status = edge.GetRequiredService<ReloadStatus>();
-        var check = new ConfigurationCheck(edge.GetRequiredService<RevisionRehearsal>(), edge.GetRequiredService<TimeProvider>());
+        var check = new DocumentCheck(edge.GetRequiredService<TimeProvider>());
         v1.MapGet("/config", () => ToAnswer(revisions.Current, status))
             .WithSummary("The active revision, and the faults of the last change if it was refused.");
         v1.MapGet("/routes", () => RoutesOf(revisions.Current, gates))
@@ -40,7 +40,7 @@ internal static class ConfigurationAdmin
             status.CertificateWarning);
     }
 
-    private static async Task<IResult> CheckAsync(HttpContext context, ConfigurationCheck check)
+    private static async Task<IResult> CheckAsync(HttpContext context, DocumentCheck check)
     {
         if (await check.RunAsync(context.Request.Body, context.RequestAborted) is not { } faults)
         {

@@ -1,36 +1,29 @@
-using System.Collections.Immutable;
-
 namespace EdgeProxy.Configuration;
 
 /// <summary>
-/// Checks a document as if it were the configuration. One at a time: a check of a large one costs memory. Files that the document
-/// names are not looked at: the answer would tell which exist.
+/// The one way from what is written to a revision that can be served, for `check`, `run`, reload and the admin API alike. The reader asks
+/// YARP, item by item, and names lines; at the end routing is asked whether it takes the whole. What is wrong is a value.
 /// </summary>
-internal sealed class ConfigurationCheck(RevisionRehearsal rehearsal, TimeProvider time)
+internal static class ConfigurationCheck
 {
-    /// <summary>What the document is called in faults.</summary>
-    private const string Name = "body.json";
+    /// <summary>Reads the file or folder at <paramref name="path"/>.</summary>
+    public static Task<ReadResult> OfFilesAsync(string path, TimeProvider time) => ConfirmAsync(ConfigurationReader.Read(path, time));
 
-    private int _running;
+    /// <summary>Checks files that have been read already, in the order of their names.</summary>
+    public static Task<ReadResult> OfFilesAsync(IReadOnlyList<SourceFile> files, TimeProvider time) =>
+        ConfirmAsync(ConfigurationReader.Read(files, time, Environment.GetEnvironmentVariable));
 
-    /// <summary>The document's faults, warnings included; null when another check is running.</summary>
-    public async Task<ImmutableArray<Fault>?> RunAsync(Stream document, CancellationToken cancellation)
-    {
-        if (Interlocked.Exchange(ref _running, 1) != 0)
-        {
-            return null;
-        }
+    /// <summary>Checks one document that is not a file, and looks at no file that it names.</summary>
+    public static Task<ReadResult> OfDocumentAsync(string text, string name, TimeProvider time) =>
+        ConfirmAsync(ConfigurationReader.ReadDocument(text, name, time, looksAtFiles: false));
 
-        try
-        {
-            using var reader = new StreamReader(document);
-            var read = ConfigurationReader.ReadDocument(await reader.ReadToEndAsync(cancellation), Name, time, looksAtFiles: false);
-            var refused = read.Revision is { } revision ? await rehearsal.RunAsync(revision) : [];
-            return [.. read.Faults, .. refused];
-        }
-        finally
-        {
-            Volatile.Write(ref _running, 0);
-        }
-    }
+    /// <summary>What the platform says of a whole revision: it tells no place.</summary>
+    public static Fault ToFault(Exception refusal, Revision revision, string path) => new(
+        FaultSeverity.Error, FaultCodes.RefusedByProxy, revision.Files.FirstOrDefault() ?? "", 1, 1, path,
+        refusal.GetBaseException().Message.ReplaceLineEndings(" "));
+
+    private static async Task<ReadResult> ConfirmAsync(ReadResult read) =>
+        read.Revision is { } revision && await RouteTable.TryBuildAsync(revision.ProxyRoutes) is { } refusal
+            ? new ReadResult(null, [.. read.Faults, ToFault(refusal, revision, "$.ReverseProxy.Routes")])
+            : read;
 }

@@ -7,7 +7,6 @@ namespace EdgeProxy.Configuration;
 internal sealed partial class ConfigurationReload(
     Revisions revisions,
     RevisionConfigProvider proxy,
-    RevisionRehearsal rehearsal,
     RetiringClusters retiring,
     IProxyStateLookup state,
     ReloadStatus status,
@@ -35,17 +34,11 @@ internal sealed partial class ConfigurationReload(
         }
 
         var revision = StartOnlySettings.Keep(wanted, revisions.First.Edge);
-        var faults = await rehearsal.RunAsync(revision);
-        if (faults.Length > 0)
-        {
-            return faults;
-        }
-
         retiring.Keep(revisions.Current, revision, state);
         if (await proxy.ApplyAsync(revision) is { } refusal)
         {
             retiring.Forget();
-            return [RevisionRehearsal.ToFault(refusal, revision, "$.ReverseProxy")];
+            return [ConfigurationCheck.ToFault(refusal, revision, "$.ReverseProxy")];
         }
 
         Accept(revision, read.Faults);

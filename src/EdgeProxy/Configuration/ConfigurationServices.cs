@@ -15,7 +15,6 @@ internal static class ConfigurationServices
         services.AddSingleton(provider => new ReloadStatus(start.ToOutcome(provider.GetRequiredService<TimeProvider>().GetUtcNow())));
         services.AddSingleton<ConfigurationMetrics>();
         services.AddSingleton<RoutingWarmUp>();
-        services.AddSingleton<RevisionRehearsal>();
         services.AddSingleton<RetiringClusters>();
         services.AddSingleton<ConfigurationReload>();
         services.AddSingleton(_ => new LastGoodStore(options.StateFolder)); // made here, so that it is disposed with the rest

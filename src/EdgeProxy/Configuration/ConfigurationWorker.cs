@@ -83,7 +83,7 @@ internal sealed partial class ConfigurationWorker(
 
     private async Task<bool> ReadAsync(SourceSnapshot snapshot)
     {
-        var read = ConfigurationReader.Read(options.ConfigPath, time);
+        var read = await ConfigurationCheck.OfFilesAsync(options.ConfigPath, time);
         if (SourceSnapshot.Take(options.ConfigPath).Hash != snapshot.Hash)
         {
             return false; // written to while it was read

@@ -11,7 +11,7 @@ internal sealed record StartingPoint(Revision? Revision, ImmutableArray<Fault> F
     /// <summary>Reads the files; if they are faulty and the user allows it, the last good revision.</summary>
     public static async Task<StartingPoint> LoadAsync(RunOptions options, TimeProvider time)
     {
-        var (revision, faults) = await ReadAsync(options.ConfigPath, time);
+        var (revision, faults) = await ConfigurationCheck.OfFilesAsync(options.ConfigPath, time);
         return revision is not null || !options.FallBack
             ? new StartingPoint(revision, faults, FellBack: false)
             : await FallBackAsync(options, faults, time);
@@ -38,9 +38,6 @@ internal sealed record StartingPoint(Revision? Revision, ImmutableArray<Fault> F
     public ReloadOutcome ToOutcome(DateTimeOffset now) =>
         FellBack ? new ReloadOutcome(false, now, Faults, []) : new ReloadOutcome(true, now, [], Faults);
 
-    private static Task<ReadResult> ReadAsync(string path, TimeProvider time) =>
-        RevisionRehearsal.ConfirmAsync(ConfigurationReader.Read(path, time));
-
     /// <summary>Reads the copies under the names of their originals: relative paths count from those. Faults name the copies.</summary>
     private static async Task<(Revision? Revision, ImmutableArray<Fault> Faults)> ReadKeptAsync(
         string kept, string configPath, TimeProvider time)
@@ -57,8 +54,7 @@ internal sealed record StartingPoint(Revision? Revision, ImmutableArray<Fault> F
             return (null, unreadable.ToSorted());
         }
 
-        var (revision, faults) = await RevisionRehearsal.ConfirmAsync(
-            ConfigurationReader.Read(files, time, Environment.GetEnvironmentVariable));
+        var (revision, faults) = await ConfigurationCheck.OfFilesAsync(files, time);
         return (revision, [.. faults.Select(f => f with { File = isFolder ? Path.Combine(kept, Path.GetFileName(f.File)) : kept })]);
     }
 }
