@@ -44,6 +44,28 @@ internal static partial class DurationText
         return value.ToString("c", CultureInfo.InvariantCulture);
     }
 
+    /// <summary>What a text such as `3 sec`, `1.5s` or `5` probably means, as it should be written; null when nobody can tell.</summary>
+    public static string? Meant(string text)
+    {
+        var match = Loose().Match(text);
+        if (!match.Success || !decimal.TryParse(match.Groups[1].Value, CultureInfo.InvariantCulture, out var count))
+        {
+            return null;
+        }
+
+        var unit = match.Groups[2].Value.ToLowerInvariant() switch
+        {
+            "" => "s",
+            "ms" => "ms",
+            ['m', 's' or 'i', 'l' or 'e', ..] => "ms", // msec, milliseconds
+            var word => word[..1],
+        };
+        var ticks = count * TicksOf(unit);
+        return ticks > long.MaxValue || ticks % TimeSpan.TicksPerMillisecond != 0 ? null
+            : decimal.IsInteger(count) ? match.Groups[1].Value + unit
+            : Format(TimeSpan.FromTicks((long)ticks));
+    }
+
     private static bool TryScale(long count, long ticks, out TimeSpan value)
     {
         var fits = Math.Abs((decimal)count * ticks) < long.MaxValue;
@@ -62,4 +84,9 @@ internal static partial class DurationText
 
     [GeneratedRegex(Pattern, RegexOptions.CultureInvariant)]
     private static partial Regex Grammar();
+
+    [GeneratedRegex(
+        @"^\s*([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*(|ms|msecs?|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?)\s*$",
+        RegexOptions.CultureInvariant | RegexOptions.IgnoreCase)]
+    private static partial Regex Loose();
 }

@@ -147,7 +147,7 @@ internal sealed class ShapeCheck(FaultList faults)
             case DurationShape duration:
                 if (!ScalarText.TryDuration(node, out var length))
                 {
-                    var suggestion = !node.IsExpanded && ScalarText.TryNumber(node, out _) ? node.Text + "s" : null;
+                    var suggestion = node.IsExpanded ? null : DurationText.Meant(node.Text);
                     faults.Error(
                         FaultCodes.WrongType, node,
                         $"{node.Shown} is not a duration such as \"250ms\", \"5s\" or \"00:00:05\"", suggestion);
