@@ -7,7 +7,7 @@ namespace EdgeProxy.Requests;
 /// A request's body that may not grow beyond a bound, nor trickle. Only the time that a read waits for the client counts:
 /// an upstream that reads slowly is not the client's fault. One timer an upload, and only once the client has kept us waiting.
 /// </summary>
-internal sealed class UploadStream(PipeReader source, long limit, TimeProvider time) : Stream
+internal sealed class UploadStream(PipeReader source, long limit, TimeProvider time) : BodyStream
 {
     /// <summary>Fewest bytes a second, measured over all the time waited once <see cref="Grace"/> is used up.</summary>
     public const int BytesPerSecond = 240;
@@ -26,20 +26,6 @@ internal sealed class UploadStream(PipeReader source, long limit, TimeProvider t
     private long _waitingSince;
     private volatile bool _isTooSlow;
 
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
-
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         if (cancellationToken.IsCancellationRequested)
@@ -52,21 +38,6 @@ internal sealed class UploadStream(PipeReader source, long limit, TimeProvider t
             ? new ValueTask<int>(Take(read.Result, buffer.Span))
             : WaitAsync(read, buffer, cancellationToken);
     }
-
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("Bodies are read asynchronously.");
-
-    public override void Flush()
-    {
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {

@@ -7,7 +7,7 @@ namespace EdgeProxy.Resilience;
 /// reads no more from the client but, for the sake of the length that was promised, zeros, and the connection drops those.
 /// So the answer is passed on while the client still sends, and the copy ends as if all had gone well.
 /// </summary>
-internal sealed class Upload : Stream
+internal sealed class Upload : BodyStream
 {
     private static readonly AsyncLocal<Upload?> Ambient = new();
 
@@ -140,9 +140,6 @@ internal sealed class Upload : Stream
         }
     }
 
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
     private int Pad(Span<byte> buffer)
     {
         var count = (int)Math.Min(buffer.Length, Math.Max(0, _remaining));
@@ -150,32 +147,6 @@ internal sealed class Upload : Stream
         _remaining -= count;
         return count;
     }
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
-
-    public override void Flush()
-    {
-    }
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {

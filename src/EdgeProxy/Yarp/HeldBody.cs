@@ -6,7 +6,7 @@ namespace EdgeProxy.Yarp;
 /// An answer's body that was read for as long as it may be held, to see whether that is all of it. Read again it gives what was held,
 /// then the rest.
 /// </summary>
-internal sealed class HeldBody(Stream rest, int most) : Stream
+internal sealed class HeldBody(Stream rest, int most) : BodyStream
 {
     private const int FirstBytes = 4096;
 
@@ -15,20 +15,6 @@ internal sealed class HeldBody(Stream rest, int most) : Stream
     private int _given;
     private Task<int>? _reading;
     private ExceptionDispatchInfo? _failure;
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     /// <summary>Reads until the end, until there is more than may be held, or until <paramref name="late"/> is over.</summary>
     /// <returns>That was all of it. False also when it broke off, which whoever reads it is told first of all.</returns>
@@ -91,21 +77,6 @@ internal sealed class HeldBody(Stream rest, int most) : Stream
         _given += count;
         return count;
     }
-
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("Bodies are read asynchronously.");
-
-    public override void Flush()
-    {
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {
