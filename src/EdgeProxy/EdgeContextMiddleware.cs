@@ -18,7 +18,7 @@ internal sealed class EdgeContextMiddleware(
         var revision = revisions.Current;
         var headers = context.Request.Headers;
         var isTrusted = Peer(context.Connection) is { } peer && ClientAddress.IsTrusted(peer, revision.Edge.TrustedProxies);
-        var received = isTrusted && headers.TryGetValue(RequestIds.Header, out var ids) && ids.Count == 1 ? ids[0] : null;
+        var received = isTrusted && headers.TryGetValue(EdgeFields.RequestId, out var ids) && ids.Count == 1 ? ids[0] : null;
         var requestId = RequestIds.IsValid(received) ? received! : RequestIds.New();
 
         context.TraceIdentifier = requestId;
@@ -29,7 +29,7 @@ internal sealed class EdgeContextMiddleware(
             Record = recorder.Begin(context, revision),
         };
         context.Features.Set(edge);
-        context.Response.Headers[RequestIds.Header] = requestId;
+        context.Response.Headers[EdgeFields.RequestId] = requestId;
         return edge.Record is null ? next(context) : recorder.WatchAsync(context, edge, next);
     }
 

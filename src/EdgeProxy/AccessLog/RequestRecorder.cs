@@ -10,12 +10,6 @@ namespace EdgeProxy.AccessLog;
 /// </summary>
 internal sealed class RequestRecorder(Revisions revisions, AccessLogQueue queue, TimeProvider time)
 {
-    /// <summary>Request field that asks, with the admin token as its value. It goes no further than the edge.</summary>
-    public const string AskingField = "X-Edge-Decision-Token";
-
-    /// <summary>Response field that answers.</summary>
-    public const string AnswerField = "X-Edge-Decision";
-
     /// <summary>Null: without a token there is nothing to ask for.</summary>
     private readonly AdminToken? _token = AdminToken.Of(revisions.First.Edge.Admin);
 
@@ -23,7 +17,7 @@ internal sealed class RequestRecorder(Revisions revisions, AccessLogQueue queue,
     public DecisionRecord? Begin(HttpContext context, Revision revision)
     {
         var isLogged = revision.Edge.AccessLog.Enabled;
-        var isAsked = _token is not null && context.Request.Headers.ContainsKey(AskingField) && MayAsk(context, _token);
+        var isAsked = _token is not null && context.Request.Headers.ContainsKey(EdgeFields.DecisionToken) && MayAsk(context, _token);
         if (!isLogged && !isAsked)
         {
             return null;
@@ -63,13 +57,13 @@ internal sealed class RequestRecorder(Revisions revisions, AccessLogQueue queue,
 
     /// <summary>Takes the field from the request, whoever sent it: what is in it may be meant for the token.</summary>
     private static bool MayAsk(HttpContext context, AdminToken token) =>
-        context.Request.Headers.Remove(AskingField, out var presented) && presented is [{ } one] && token.Is(one);
+        context.Request.Headers.Remove(EdgeFields.DecisionToken, out var presented) && presented is [{ } one] && token.Is(one);
 
     private static Task Answer(object state)
     {
         var context = (HttpContext)state;
         var edge = context.Edge();
-        context.Response.Headers[AnswerField] = DecisionText.Field(edge, edge.Record!);
+        context.Response.Headers[EdgeFields.Decision] = DecisionText.Field(edge, edge.Record!);
         return Task.CompletedTask;
     }
 }

@@ -14,7 +14,7 @@ internal sealed partial class AdminMiddleware(RequestDelegate next, Revisions re
     {
         var edge = new EdgeContext(revisions.Current, context.TraceIdentifier, time.GetTimestamp());
         context.Features.Set(edge);
-        context.Response.Headers["X-Request-Id"] = edge.RequestId;
+        context.Response.Headers[EdgeFields.RequestId] = edge.RequestId;
         try
         {
             await next(context);

@@ -56,7 +56,7 @@ internal static class ErrorWriter
 
         context.Response.Clear();
         upstreams?.ForEach(headers.Add);
-        headers["X-Request-Id"] = edge.RequestId;
+        headers[EdgeFields.RequestId] = edge.RequestId;
         Restore(headers, "Connection", connection);
         Restore(headers, "RateLimit", limit);
         Restore(headers, "RateLimit-Policy", policy);
@@ -82,17 +82,17 @@ internal static class ErrorWriter
         response.Headers.CacheControl = "no-store";
         if (edge.AttemptsMade > 1)
         {
-            response.Headers[UpstreamFields.AttemptCount] = edge.AttemptsMade.ToString(CultureInfo.InvariantCulture);
+            response.Headers[EdgeFields.AttemptCount] = edge.AttemptsMade.ToString(CultureInfo.InvariantCulture);
         }
 
         if (failure.IsUpstreams)
         {
-            var before = response.Headers[UpstreamFields.ProxyStatus];
-            response.Headers[UpstreamFields.ProxyStatus] = UpstreamFields.Status(before, failure, name);
+            var before = response.Headers[EdgeFields.ProxyStatus];
+            response.Headers[EdgeFields.ProxyStatus] = UpstreamFields.Status(before, failure, name);
             return; // Retry-After is the upstream's
         }
 
-        response.Headers[UpstreamFields.ProxyStatus] = ProxyStatus(failure.Error, name);
+        response.Headers[EdgeFields.ProxyStatus] = ProxyStatus(failure.Error, name);
         if (failure.RetryAfterSeconds is { } seconds)
         {
             response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);

@@ -6,14 +6,9 @@ namespace EdgeProxy.Errors;
 /// <summary>Fields of a failing answer that stay when its body is replaced: what they say is not about the body.</summary>
 internal static class UpstreamFields
 {
-    public const string ProxyStatus = "Proxy-Status";
-
-    /// <summary>On an answer that took more than one attempt: how many. Whoever stands before the edge need not try again.</summary>
-    public const string AttemptCount = "X-Edge-Attempt-Count";
-
     private static readonly FrozenSet<string> Names = FrozenSet.Create(StringComparer.OrdinalIgnoreCase,
-        "Retry-After", "WWW-Authenticate", "Proxy-Authenticate", "Allow", "Location", "Set-Cookie", "X-Edge-Fallback", AttemptCount,
-        ProxyStatus);
+        "Retry-After", "WWW-Authenticate", "Proxy-Authenticate", "Allow", "Location", "Set-Cookie",
+        EdgeFields.Fallback, EdgeFields.AttemptCount, EdgeFields.ProxyStatus);
 
     /// <summary>What browsers let pages read, and what limits say.</summary>
     private static readonly string[] Prefixes = ["Access-Control-", "RateLimit", "X-RateLimit-"];

@@ -3,13 +3,10 @@ namespace EdgeProxy.Fallbacks;
 /// <summary>What an answer says of having come from a fallback.</summary>
 internal static class FallbackFields
 {
-    private const string Kind = "X-Edge-Fallback";
-    private const string ProxyStatus = "Proxy-Status";
-
     public static void Mark(HttpResponseMessage answer, HttpContext client, string kind, Mishap mishap)
     {
-        answer.Headers.TryAddWithoutValidation(Kind, kind);
-        answer.Headers.TryAddWithoutValidation(ProxyStatus, mishap.ProxyStatus(client.Edge().Revision.Edge.Name));
+        answer.Headers.TryAddWithoutValidation(EdgeFields.Fallback, kind);
+        answer.Headers.TryAddWithoutValidation(EdgeFields.ProxyStatus, mishap.ProxyStatus(client.Edge().Revision.Edge.Name));
     }
 }
 

@@ -66,7 +66,7 @@ internal readonly record struct AttemptEnd(RetryClass Class, string Reason, bool
 
     /// <summary>An edge behind this one has tried it several times: a wish for no other attempt. Retries shall not multiply.</summary>
     private static TimeSpan? Enough(HttpHeadersNonValidated fields) =>
-        TextOf(fields, UpstreamFields.AttemptCount) is { } text && uint.TryParse(text, out var made) && made > 1 ? NoOther : null;
+        TextOf(fields, EdgeFields.AttemptCount) is { } text && uint.TryParse(text, out var made) && made > 1 ? NoOther : null;
 
     private static string? TextOf(HttpHeadersNonValidated fields, string name) =>
         fields.TryGetValues(name, out var values) ? values.ToString() : null;

@@ -13,9 +13,6 @@ namespace EdgeProxy.Resilience;
 /// </summary>
 internal sealed class RetryLoop(string cluster, AttemptSender sender, Hedger hedger, Attempts attempts)
 {
-    /// <summary>Tells the destination which attempt it sees, from 1.</summary>
-    private const string AttemptField = "X-Edge-Attempt";
-
     private static readonly string[] Numbers = [.. Enumerable.Range(0, RetrySection.AttemptsMax + 1).Select(number => $"{number}")];
 
     /// <summary>Not requests that turn into something else than an exchange of messages.</summary>
@@ -26,8 +23,8 @@ internal sealed class RetryLoop(string cluster, AttemptSender sender, Hedger hed
     /// <summary>Tells the destination which attempt it is.</summary>
     public static void Number(HttpRequestMessage request, int number)
     {
-        request.Headers.Remove(AttemptField);
-        request.Headers.TryAddWithoutValidation(AttemptField, Numbers[number]);
+        request.Headers.Remove(EdgeFields.Attempt);
+        request.Headers.TryAddWithoutValidation(EdgeFields.Attempt, Numbers[number]);
     }
 
     public async Task<HttpResponseMessage> SendAsync(
@@ -131,8 +128,8 @@ internal sealed class RetryLoop(string cluster, AttemptSender sender, Hedger hed
     {
         if (made > 1)
         {
-            answer.Headers.Remove(UpstreamFields.AttemptCount);
-            answer.Headers.TryAddWithoutValidation(UpstreamFields.AttemptCount, Numbers[made]);
+            answer.Headers.Remove(EdgeFields.AttemptCount);
+            answer.Headers.TryAddWithoutValidation(EdgeFields.AttemptCount, Numbers[made]);
         }
     }
 

@@ -13,7 +13,6 @@ namespace EdgeProxy.Yarp;
 internal sealed class RequestFieldsTransform(bool forwarded) : RequestTransform
 {
     private const string ForwardedPrefix = "X-Forwarded-";
-    private const string DecisionToken = "X-Edge-Decision-Token";
     private const string ForwardedFor = "X-Forwarded-For";
     private const string ForwardedProto = "X-Forwarded-Proto";
     private const string ForwardedHost = "X-Forwarded-Host";
@@ -22,8 +21,8 @@ internal sealed class RequestFieldsTransform(bool forwarded) : RequestTransform
 
     /// <summary>Fields that destinations read as `X_NAME` as well, such as those behind CGI and WSGI, where both look the same.</summary>
     private static readonly FrozenSet<string> Twinned = FrozenSet.Create(StringComparer.OrdinalIgnoreCase,
-        RequestIds.Header, "X-Real-Ip", "Transfer-Encoding", "Content-Length", "Content-Type", "Proxy-Authorization", "Keep-Alive",
-        DecisionToken);
+        EdgeFields.RequestId, "X-Real-Ip", "Transfer-Encoding", "Content-Length", "Content-Type", "Proxy-Authorization", "Keep-Alive",
+        EdgeFields.DecisionToken);
 
     /// <summary>Fields that `Connection` may not take away: framing, and where the request goes.</summary>
     private static readonly FrozenSet<string> NotNominable = FrozenSet.Create(StringComparer.OrdinalIgnoreCase,
@@ -44,8 +43,8 @@ internal sealed class RequestFieldsTransform(bool forwarded) : RequestTransform
         }
 
         var fields = context.ProxyRequest.Headers;
-        fields.Remove(RequestIds.Header);
-        fields.TryAddWithoutValidation(RequestIds.Header, edge.RequestId);
+        fields.Remove(EdgeFields.RequestId);
+        fields.TryAddWithoutValidation(EdgeFields.RequestId, edge.RequestId);
         fields.Remove(TraceParentField);
         fields.TryAddWithoutValidation(TraceParentField, edge.TraceParent);
         if (!edge.ContinuesTrace)
@@ -87,7 +86,7 @@ internal sealed class RequestFieldsTransform(bool forwarded) : RequestTransform
             var isClaim = !edge.PeerIsTrusted
                 && (name.StartsWith(ForwardedPrefix, StringComparison.OrdinalIgnoreCase)
                     || name.Equals("Forwarded", StringComparison.OrdinalIgnoreCase));
-            var isToken = name.Equals(DecisionToken, StringComparison.OrdinalIgnoreCase); // of an edge, not of its destinations
+            var isToken = name.Equals(EdgeFields.DecisionToken, StringComparison.OrdinalIgnoreCase); // of an edge, not of its destinations
             if (isTwin || isClaim || isToken)
             {
                 RemoveHeader(context, name);

@@ -5,8 +5,6 @@ namespace EdgeProxy.Yarp;
 /// <summary>Ids of requests: new ones, and which of those that peers send are taken over.</summary>
 internal static class RequestIds
 {
-    public const string Header = "X-Request-Id";
-
     private const int ShortestLength = 8;
     private const int LongestLength = 128;
 

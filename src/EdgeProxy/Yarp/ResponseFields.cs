@@ -6,14 +6,12 @@ namespace EdgeProxy.Yarp;
 /// <summary>Fields of an answer that end at the edge: what `Connection` nominates, and what only the edge may say.</summary>
 internal static class ResponseFields
 {
-    private const string ProxyStatus = "Proxy-Status";
-
     /// <param name="answer">The destination's answer, before YARP copies it.</param>
     /// <param name="edgeName">Name of this edge in `Proxy-Status`.</param>
     public static void Clean(HttpResponseMessage answer, string edgeName)
     {
         var fields = answer.Headers;
-        fields.Remove(RequestIds.Header);
+        fields.Remove(EdgeFields.RequestId);
         if (answer.StatusCode == HttpStatusCode.NoContent)
         {
             answer.Content.Headers.Remove("Content-Length"); // no body comes, and the server would wait for one
@@ -35,9 +33,9 @@ internal static class ResponseFields
             RemoveNominated(answer, connection);
         }
 
-        if (fields.NonValidated.TryGetValues(ProxyStatus, out var status) && Names(status, edgeName))
+        if (fields.NonValidated.TryGetValues(EdgeFields.ProxyStatus, out var status) && Names(status, edgeName))
         {
-            fields.Remove(ProxyStatus);
+            fields.Remove(EdgeFields.ProxyStatus);
         }
     }
 
@@ -45,11 +43,11 @@ internal static class ResponseFields
     public static void Note(HttpResponseMessage answer, string edgeName, string details)
     {
         var fields = answer.Headers;
-        var others = fields.NonValidated.TryGetValues(ProxyStatus, out var before)
+        var others = fields.NonValidated.TryGetValues(EdgeFields.ProxyStatus, out var before)
             ? before.Where(line => !line.StartsWith(edgeName + ";", StringComparison.Ordinal)).ToArray()
             : [];
-        fields.Remove(ProxyStatus);
-        fields.TryAddWithoutValidation(ProxyStatus, others.Append($"{edgeName}; details=\"{details}\""));
+        fields.Remove(EdgeFields.ProxyStatus);
+        fields.TryAddWithoutValidation(EdgeFields.ProxyStatus, others.Append($"{edgeName}; details=\"{details}\""));
     }
 
     /// <summary>
