@@ -6,6 +6,7 @@ using EdgeProxy.Errors;
 using EdgeProxy.Metrics;
 using EdgeProxy.RateLimiting;
 using EdgeProxy.Resilience;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.Timeouts;
 
 namespace EdgeProxy;
@@ -133,6 +134,10 @@ internal static class EdgeContextExtensions
     public static EdgeContext Edge(this HttpContext context) =>
         context.Features.Get<EdgeContext>()
         ?? throw new InvalidOperationException("The request has not passed EdgeContextMiddleware.");
+
+    /// <summary>False only when the request surely has no body.</summary>
+    public static bool MayHaveBody(this HttpContext context) =>
+        context.Features.Get<IHttpRequestBodyDetectionFeature>() is not { CanHaveBody: false };
 
     /// <summary>Whether the route's time for the request has run out. Who asks stands below the platform's request timeouts.</summary>
     public static bool IsPastDeadline(this HttpContext context) =>

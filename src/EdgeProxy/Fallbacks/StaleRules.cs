@@ -1,7 +1,6 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
 using System.Net;
-using Microsoft.AspNetCore.Http.Features;
 
 namespace EdgeProxy.Fallbacks;
 
@@ -18,18 +17,18 @@ internal static class StaleRules
     ];
 
     /// <summary>Fields that the edge writes itself: what an answer owes to them cannot be seen in the client's request.</summary>
-    private static readonly string[] Written = ["X-Forwarded-", "Forwarded", "X-Request-Id", "traceparent", "tracestate", "Via"];
+    private static readonly string[] Written = ["X-Forwarded-", "Forwarded", EdgeFields.RequestId, "traceparent", "tracestate", "Via"];
 
     /// <summary>Fields of an answer that belong to one connection, or to the time when it was given.</summary>
     private static readonly FrozenSet<string> Fleeting = FrozenSet.Create(StringComparer.OrdinalIgnoreCase,
         "Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authentication-Info", "TE", "Trailer",
-        "Transfer-Encoding", "Upgrade", "Age", "Content-Length", "Proxy-Status", "X-Edge-Attempt-Count");
+        "Transfer-Encoding", "Upgrade", "Age", "Content-Length", EdgeFields.ProxyStatus, EdgeFields.AttemptCount);
 
     /// <summary>The request could be anybody's: nothing in it tells one client of the edge from another.</summary>
     /// <param name="keyField">Field in which clients have their key; one that the edge has recognised is not looked at.</param>
     public static bool IsAnybodys(HttpContext client, string? keyField, bool isKnown)
     {
-        if (client.Features.Get<IHttpRequestBodyDetectionFeature>() is not { CanHaveBody: false })
+        if (client.MayHaveBody())
         {
             return false;
         }

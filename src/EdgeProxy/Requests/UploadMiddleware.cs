@@ -12,7 +12,7 @@ internal sealed class UploadMiddleware(RequestDelegate next, TimeProvider time)
 {
     public Task Invoke(HttpContext context)
     {
-        if (context.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: false } || IsUnbounded(context))
+        if (!context.MayHaveBody() || IsUnbounded(context))
         {
             return next(context);
         }

@@ -1,6 +1,5 @@
 using EdgeProxy.Errors;
 using EdgeProxy.Yarp;
-using Microsoft.AspNetCore.Http.Features;
 
 namespace EdgeProxy.Resilience;
 
@@ -15,8 +14,7 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
         HttpRequestMessage request, HttpContext client, CancellationToken cancellation, RacingAttempt? race = null)
     {
         var edge = client.Edge();
-        var hasBody = client.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody ?? true;
-        var upload = hasBody ? Upload.Begin(client, cancellation) : null;
+        var upload = client.MayHaveBody() ? Upload.Begin(client, cancellation) : null;
         var canRepeat = upload is null && Idempotence.Of(request.Method.Method);
         var pool = pools.Pooled;
         if (edge.TimeAllowed is { } allowed && GrpcAnswer.IsExpected(client.Request.ContentType))

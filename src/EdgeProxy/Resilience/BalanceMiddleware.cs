@@ -1,6 +1,5 @@
 using EdgeProxy.Errors;
 using EdgeProxy.Shedding;
-using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy.Model;
 
 namespace EdgeProxy.Resilience;
@@ -16,7 +15,7 @@ internal sealed class BalanceMiddleware(RequestDelegate next, Balancer balancer,
         var proxy = context.GetReverseProxyFeature();
         var runtime = ClusterRuntime.Of(proxy.Route.Cluster!);
         var candidates = proxy.AvailableDestinations is DestinationsOfSessions sessions ? sessions.ForAll : proxy.AvailableDestinations;
-        var hasBody = context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody ?? true;
+        var hasBody = context.MayHaveBody();
         if (runtime.Gate is { } gate)
         {
             return EnterAsync(context, proxy, gate, new DestinationTurn(balancer, context, proxy, candidates, hasBody));

@@ -1,6 +1,5 @@
 using EdgeProxy.Configuration;
 using EdgeProxy.Yarp;
-using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy.Model;
 
 namespace EdgeProxy.Resilience;
@@ -18,7 +17,7 @@ internal sealed class Hedger(string cluster, AttemptSender sender, Attempts atte
     public static bool Takes(HttpContext client, EdgeContext edge) =>
         edge.OtherTimeouts is null
         && (HttpMethods.IsGet(client.Request.Method) || HttpMethods.IsHead(client.Request.Method))
-        && client.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: false }
+        && !client.MayHaveBody()
         && RetryLoop.Takes(client);
 
     /// <summary>For routes without `Retry`: what comes back stands.</summary>

@@ -1,5 +1,4 @@
 using EdgeProxy.Errors;
-using Microsoft.AspNetCore.Http.Features;
 
 namespace EdgeProxy.Resilience;
 
@@ -17,7 +16,7 @@ internal sealed class ReplayMiddleware(RequestDelegate next, ReplayRoom room)
             : next(context);
 
     private static bool IsKept(HttpContext context, int most) =>
-        context.Features.Get<IHttpRequestBodyDetectionFeature>() is not { CanHaveBody: false }
+        context.MayHaveBody()
         && !(context.Request.ContentLength > most)
         && RetryLoop.Takes(context)
         && !GrpcAnswer.IsExpected(context.Request.ContentType);
