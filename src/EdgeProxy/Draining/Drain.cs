@@ -21,8 +21,6 @@ internal sealed class Drain(ClientSockets sockets, IHostApplicationLifetime life
         await sockets.StopAcceptingAsync();
         sockets.SendGoAway();
         var grace = limit / 2 < IdleGrace ? limit / 2 : IdleGrace;
-        using var waited = new CancellationTokenSource();
-        await Task.WhenAny(sockets.WhenAllClosed(), Task.Delay(grace, time, waited.Token));
-        await waited.CancelAsync();
+        await sockets.WhenAllClosed().WaitAsync(grace, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 }

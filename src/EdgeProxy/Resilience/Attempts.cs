@@ -27,12 +27,8 @@ internal sealed class Attempts(Balancer balancer, Breakers breakers, AttemptMetr
     public void Hedged(string cluster, string result) => metrics.Hedged(cluster, result);
 
     /// <summary>Waits for an attempt alone: until it has ended, or this time is over.</summary>
-    public async Task AloneAsync(Task attempt, TimeSpan wait, CancellationToken cancellation)
-    {
-        using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        await Task.WhenAny(attempt, Task.Delay(wait, time, over.Token));
-        await over.CancelAsync();
-    }
+    public async Task AloneAsync(Task attempt, TimeSpan wait, CancellationToken cancellation) =>
+        await attempt.WaitAsync(wait, time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
     /// <summary>A pass for a destination that was not tried; none when there is none that can be had.</summary>
     public AttemptPass EnterOther(HttpContext client, List<DestinationState> tried)
