@@ -75,6 +75,7 @@ internal static class DecisionText
 
         WriteLimits(json, edge);
         WriteAttempts(json, edge, record);
+        WriteReasons(json, edge, record);
     }
 
     private static void WriteLimits(Utf8JsonWriter json, EdgeContext edge)
@@ -120,6 +121,10 @@ internal static class DecisionText
         }
 
         json.WriteEndArray();
+    }
+
+    private static void WriteReasons(Utf8JsonWriter json, EdgeContext edge, DecisionRecord record)
+    {
         if (edge.ShedBy is { } load)
         {
             json.WriteString("shedBy", load);

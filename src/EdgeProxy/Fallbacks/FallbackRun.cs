@@ -38,14 +38,14 @@ internal sealed class FallbackRun(
     /// <summary>What went wrong first.</summary>
     public Mishap Mishap { get; private set; }
 
+    /// <summary>A kept answer to give instead; null: none was found, or nothing went wrong.</summary>
+    public StaleAnswer? Stale { get; private set; }
+
     public override Task<HttpResponseMessage> SendAsync(
         HttpRequestMessage request, HttpContext client, UpstreamHandler cluster, CancellationToken cancellation) =>
         _stage == Stage.Within
             ? cluster.AttemptAsync(request, client, client.Edge(), cancellation)
             : JudgeAsync(request, client, cluster, cancellation);
-
-    /// <summary>A kept answer to give instead; null: none was found, or nothing went wrong.</summary>
-    public StaleAnswer? Stale { get; private set; }
 
     /// <summary>Notes what went wrong, if nothing is noted yet, and looks for a kept answer.</summary>
     public void Note(Mishap mishap, HttpContext client)

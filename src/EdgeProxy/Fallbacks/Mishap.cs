@@ -10,6 +10,19 @@ namespace EdgeProxy.Fallbacks;
 /// <param name="End">What it says about sending the request again.</param>
 internal readonly record struct Mishap(Trouble Trouble, EdgeError? Error = null, int Status = 0, AttemptEnd End = default)
 {
+    private static readonly HashSet<EdgeError> Transport =
+    [
+        EdgeErrors.DnsError, EdgeErrors.DnsTimeout, EdgeErrors.UpstreamUnroutable, EdgeErrors.UpstreamConnectionRefused,
+        EdgeErrors.UpstreamConnectionReset, EdgeErrors.UpstreamTlsHandshake, EdgeErrors.UpstreamTlsCertificate,
+        EdgeErrors.UpstreamTlsAlert, EdgeErrors.UpstreamProtocolError, EdgeErrors.UpstreamHeaderTooLarge,
+    ];
+
+    private static readonly HashSet<EdgeError> Timeout =
+    [
+        EdgeErrors.UpstreamConnectTimeout, EdgeErrors.UpstreamWriteTimeout, EdgeErrors.UpstreamResponseTimeout,
+        EdgeErrors.UpstreamIdleTimeout, EdgeErrors.DeadlineExceeded,
+    ];
+
     public static Mishap Of(HttpResponseMessage answer) =>
         new(Trouble.Status, Status: (int)answer.StatusCode, End: new AttemptEnd(RetryClass.Unknown, ""));
 
@@ -29,7 +42,7 @@ internal readonly record struct Mishap(Trouble Trouble, EdgeError? Error = null,
         Trouble.None => false,
         Trouble.Status => settings.Statuses.Contains(Status),
         _ => (settings.On & Trouble) != 0
-            || (Error == EdgeErrors.UpstreamConnectTimeout && settings.On.HasFlag(Trouble.Transport)),
+            || (Error == EdgeErrors.UpstreamConnectTimeout && (settings.On & Trouble.Transport) != 0),
     };
 
     /// <summary>Member of `Proxy-Status` that says so, beside the answer that the client got instead.</summary>
@@ -50,17 +63,4 @@ internal readonly record struct Mishap(Trouble Trouble, EdgeError? Error = null,
             : error == EdgeErrors.NoHealthyDestination || error == EdgeErrors.DestinationsEmpty ? Trouble.NoDestination
             : Trouble.None;
     }
-
-    private static readonly HashSet<EdgeError> Transport =
-    [
-        EdgeErrors.DnsError, EdgeErrors.DnsTimeout, EdgeErrors.UpstreamUnroutable, EdgeErrors.UpstreamConnectionRefused,
-        EdgeErrors.UpstreamConnectionReset, EdgeErrors.UpstreamTlsHandshake, EdgeErrors.UpstreamTlsCertificate,
-        EdgeErrors.UpstreamTlsAlert, EdgeErrors.UpstreamProtocolError, EdgeErrors.UpstreamHeaderTooLarge,
-    ];
-
-    private static readonly HashSet<EdgeError> Timeout =
-    [
-        EdgeErrors.UpstreamConnectTimeout, EdgeErrors.UpstreamWriteTimeout, EdgeErrors.UpstreamResponseTimeout,
-        EdgeErrors.UpstreamIdleTimeout, EdgeErrors.DeadlineExceeded,
-    ];
 }

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using EdgeProxy.Redis;
 
 namespace EdgeProxy.RateLimiting;
@@ -22,8 +21,7 @@ internal sealed partial class LeaseNode
     {
         _terms = new LeaseTerms(options);
         _tables = [.. Enumerable.Range(0, stripes).Select(_ => new LeaseTable(Math.Max(1, most / stripes)))];
-        var secret = RandomNumberGenerator.GetBytes(16);
-        _hash = new SipHash(BitConverter.ToUInt64(secret, 0), BitConverter.ToUInt64(secret, 8));
+        _hash = SipHash.WithSecretKey();
     }
 
     /// <summary>Buckets that the node keeps something about.</summary>

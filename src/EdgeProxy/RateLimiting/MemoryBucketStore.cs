@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Security.Cryptography;
 
 namespace EdgeProxy.RateLimiting;
 
@@ -23,8 +22,7 @@ internal sealed partial class MemoryBucketStore : IBucketStore
     {
         _time = time;
         _tables = [.. Enumerable.Range(0, stripes).Select(_ => new BucketTable(Math.Max(1, most / stripes)))];
-        var secret = RandomNumberGenerator.GetBytes(16);
-        _hash = new SipHash(BitConverter.ToUInt64(secret, 0), BitConverter.ToUInt64(secret, 8));
+        _hash = SipHash.WithSecretKey();
     }
 
     /// <summary>Buckets kept now.</summary>

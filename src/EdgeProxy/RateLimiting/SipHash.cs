@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Numerics;
+using System.Security.Cryptography;
 
 namespace EdgeProxy.RateLimiting;
 
@@ -9,6 +10,13 @@ namespace EdgeProxy.RateLimiting;
 /// </summary>
 internal readonly struct SipHash(ulong key0, ulong key1)
 {
+    /// <summary>Under a key that nobody outside this process knows.</summary>
+    public static SipHash WithSecretKey()
+    {
+        var secret = RandomNumberGenerator.GetBytes(16);
+        return new SipHash(BitConverter.ToUInt64(secret, 0), BitConverter.ToUInt64(secret, 8));
+    }
+
     public (ulong High, ulong Low) Hash(ReadOnlySpan<byte> data)
     {
         var v0 = key0 ^ 0x736f6d6570736575;

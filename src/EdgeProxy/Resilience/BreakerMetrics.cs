@@ -13,9 +13,10 @@ internal sealed class BreakerMetrics(IMeterFactory meters, IServiceProvider serv
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        meters.CreateEdgeMeter().CreateObservableGauge(
+        var meter = meters.CreateEdgeMeter();
+        meter.CreateObservableGauge(
             "edgeproxy_breaker_state", Read, description: "0 closed, 1 open, 2 half-open, 3 recovering.");
-        meters.Create("EdgeProxy").CreateObservableGauge(
+        meter.CreateObservableGauge(
             "edgeproxy_panic", ReadPanic, description: "1 while destinations get requests that something speaks against, else 0.");
         return Task.CompletedTask;
     }

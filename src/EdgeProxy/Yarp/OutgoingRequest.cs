@@ -7,7 +7,8 @@ internal static class OutgoingRequest
 {
     private static readonly HttpRequestOptionsKey<HttpContext> Key = new("edgeproxy.request");
 
-    private static readonly UriCreationOptions AsWritten = new() { DangerousDisablePathAndQueryCanonicalization = true };
+    /// <summary>A target goes on byte for byte: YARP would decode and encode it anew.</summary>
+    public static readonly UriCreationOptions AsWritten = new() { DangerousDisablePathAndQueryCanonicalization = true };
 
     public static void SentFor(this HttpRequestMessage request, HttpContext context) => request.Options.Set(Key, context);
 

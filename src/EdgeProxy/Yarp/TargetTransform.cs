@@ -12,8 +12,6 @@ namespace EdgeProxy.Yarp;
 /// <param name="queryChanges">The route has transforms of the query: take their outcome.</param>
 internal sealed class TargetTransform(bool pathChanges, bool queryChanges) : RequestTransform
 {
-    private static readonly UriCreationOptions AsWritten = new() { DangerousDisablePathAndQueryCanonicalization = true };
-
     public override ValueTask ApplyAsync(RequestTransformContext context)
     {
         var http = context.HttpContext;
@@ -38,7 +36,7 @@ internal sealed class TargetTransform(bool pathChanges, bool queryChanges) : Req
         var prefix = context.DestinationPrefix.AsSpan().TrimEnd('/');
         var changed = queryChanges ? context.Query.QueryString.Value : null;
         var uri = string.Concat(prefix, forwarded.Span, queryChanges ? changed : query.Span);
-        context.ProxyRequest.RequestUri = new Uri(uri, AsWritten);
+        context.ProxyRequest.RequestUri = new Uri(uri, OutgoingRequest.AsWritten);
         return default;
     }
 }
