@@ -139,6 +139,11 @@ internal static class EdgeContextExtensions
     public static bool MayHaveBody(this HttpContext context) =>
         context.Features.Get<IHttpRequestBodyDetectionFeature>() is not { CanHaveBody: false };
 
+    /// <summary>The request may turn into something else than an exchange of messages, such as a WebSocket.</summary>
+    public static bool AsksForUpgrade(this HttpContext context) =>
+        context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true }
+        || context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true };
+
     /// <summary>Whether the route's time for the request has run out. Who asks stands below the platform's request timeouts.</summary>
     public static bool IsPastDeadline(this HttpContext context) =>
         context.Features.Get<IHttpRequestTimeoutFeature>()?.RequestTimeoutToken.IsCancellationRequested is true;

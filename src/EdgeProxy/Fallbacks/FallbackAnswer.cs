@@ -10,7 +10,7 @@ internal static class FallbackAnswer
 {
     /// <summary>Not for gRPC and upgrades: what is kept means nothing to who expects messages or another protocol.</summary>
     public static bool IsFor(HttpContext client) =>
-        RetryLoop.Takes(client) && !GrpcAnswer.IsExpected(client.Request.ContentType);
+        !client.AsksForUpgrade() && !GrpcAnswer.IsExpected(client.Request.ContentType);
 
     public static HttpResponseMessage Of(StaticAnswer answer)
     {

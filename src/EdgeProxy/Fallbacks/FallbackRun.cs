@@ -148,7 +148,7 @@ internal sealed class FallbackRun(
         var mayRepeat = end.Class == RetryClass.NotProcessed
             || Idempotence.Of(request.Method.Method)
             || edge.Route!.Retry is { Idempotent: true };
-        if (!mayRepeat || !RetryLoop.Takes(client) || !Replay.CanSend(client, body, end) || !others.HasTime(client)
+        if (!mayRepeat || client.AsksForUpgrade() || !Replay.CanSend(client, body, end) || !others.HasTime(client)
             || Find(client) is not { } cluster
             || !TryEnter(cluster))
         {

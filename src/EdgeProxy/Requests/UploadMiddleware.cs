@@ -1,5 +1,4 @@
 using EdgeProxy.Errors;
-using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy.Model;
 
 namespace EdgeProxy.Requests;
@@ -33,8 +32,7 @@ internal sealed class UploadMiddleware(RequestDelegate next, TimeProvider time)
     private static bool IsUnbounded(HttpContext context) =>
         (GrpcAnswer.IsExpected(context.Request.ContentType) && !HttpProtocol.IsHttp11(context.Request.Protocol)
             && !HttpProtocol.IsHttp10(context.Request.Protocol)) // there gRPC does not exist: the name alone lifts no bound
-        || context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true }
-        || context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true };
+        || context.AsksForUpgrade();
 
     private static long LimitOf(HttpContext context) =>
         context.GetEndpoint()?.Metadata.GetMetadata<RouteModel>()?.Config.MaxRequestBodySize switch

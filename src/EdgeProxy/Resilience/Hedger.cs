@@ -18,7 +18,7 @@ internal sealed class Hedger(string cluster, AttemptSender sender, Attempts atte
         edge.OtherTimeouts is null
         && (HttpMethods.IsGet(client.Request.Method) || HttpMethods.IsHead(client.Request.Method))
         && !client.MayHaveBody()
-        && RetryLoop.Takes(client);
+        && !client.AsksForUpgrade();
 
     /// <summary>For routes without `Retry`: what comes back stands.</summary>
     public Task<HttpResponseMessage> SendAsync(

@@ -18,7 +18,7 @@ internal sealed class ReplayMiddleware(RequestDelegate next, ReplayRoom room)
     private static bool IsKept(HttpContext context, int most) =>
         context.MayHaveBody()
         && !(context.Request.ContentLength > most)
-        && RetryLoop.Takes(context)
+        && !context.AsksForUpgrade()
         && !GrpcAnswer.IsExpected(context.Request.ContentType);
 
     private async Task InvokeAsync(HttpContext context, int limit)

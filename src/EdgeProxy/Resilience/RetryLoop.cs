@@ -2,7 +2,6 @@ using System.Runtime.ExceptionServices;
 using EdgeProxy.Configuration;
 using EdgeProxy.Errors;
 using EdgeProxy.Yarp;
-using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy.Model;
 
 namespace EdgeProxy.Resilience;
@@ -14,11 +13,6 @@ namespace EdgeProxy.Resilience;
 internal sealed class RetryLoop(string cluster, AttemptSender sender, Hedger hedger, Attempts attempts)
 {
     private static readonly string[] Numbers = [.. Enumerable.Range(0, RetrySection.AttemptsMax + 1).Select(number => $"{number}")];
-
-    /// <summary>Not requests that turn into something else than an exchange of messages.</summary>
-    public static bool Takes(HttpContext client) =>
-        client.Features.Get<IHttpUpgradeFeature>() is not { IsUpgradableRequest: true }
-        && client.Features.Get<IHttpExtendedConnectFeature>() is not { IsExtendedConnect: true };
 
     /// <summary>Tells the destination which attempt it is.</summary>
     public static void Number(HttpRequestMessage request, int number)

@@ -8,7 +8,7 @@ internal sealed class UpstreamHandler(UpstreamPools pools, AttemptSender sender,
     /// <summary>Attempts at this cluster, as many as the route allows.</summary>
     public Task<HttpResponseMessage> AttemptAsync(
         HttpRequestMessage request, HttpContext client, EdgeContext edge, CancellationToken cancellation) =>
-        edge.Route!.Retry is { } retry && RetryLoop.Takes(client)
+        edge.Route!.Retry is { } retry && !client.AsksForUpgrade()
             ? retries.SendAsync(request, client, retry, cancellation)
             : edge.Route.Hedge is { } hedge && Hedger.Takes(client, edge)
             ? hedger.SendAsync(request, client, hedge, cancellation)
