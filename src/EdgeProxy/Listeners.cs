@@ -91,7 +91,12 @@ internal static class Listeners
     public static void AddEdgeLogging(this ILoggingBuilder logging)
     {
         logging.Services.TryAddSingleton(TimeProvider.System);
-        logging.AddConsole(console => console.FormatterName = LogLine.FormatterName);
+        logging.AddConsole(console =>
+        {
+            console.FormatterName = LogLine.FormatterName;
+            // Who reads the log may have stopped reading: then lines are lost, and requests, reloads and the drain go on.
+            console.QueueFullMode = ConsoleLoggerQueueFullMode.DropWrite;
+        });
         logging.AddConsoleFormatter<LogLine, ConsoleFormatterOptions>();
         logging.SetMinimumLevel(LogLevel.Information);
         logging.AddFilter("Microsoft", LogLevel.Warning);
