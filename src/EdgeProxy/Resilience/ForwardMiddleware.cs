@@ -11,13 +11,15 @@ namespace EdgeProxy.Resilience;
 /// </summary>
 internal sealed class ForwardMiddleware(RequestDelegate next, Breakers breakers, AttemptMetrics metrics, TimeProvider time)
 {
-    /// <summary>Bytes of an answer that the server takes whole, however slowly its client reads.</summary>
+    /// <summary>Bytes of an answer that is to be whole when the route's time is over.</summary>
     public const long ShortAnswer = 64 * 1024;
 
     public async Task Invoke(HttpContext context)
     {
         var edge = context.Edge();
         var stream = context.Features.Get<IHttpResetFeature>();
+        var body = edge is { TimeAllowed: not null, IsClientsDeadline: false } ? context.Features.Get<IHttpResponseBodyFeature>() : null;
+        var output = body is null ? null : WatchedOutput.Begin(context, body);
         RouteCluster.Apply(context, edge);
         try
         {
@@ -25,7 +27,12 @@ internal sealed class ForwardMiddleware(RequestDelegate next, Breakers breakers,
         }
         finally
         {
-            End(context, edge);
+            if (body is not null)
+            {
+                context.Features.Set(body);
+            }
+
+            End(context, edge, clientTookAll: output is { ClientKeptWaiting: false });
         }
 
         if (edge.HeadAt != 0)
@@ -50,13 +57,14 @@ internal sealed class ForwardMiddleware(RequestDelegate next, Breakers breakers,
     }
 
     /// <summary>The last attempt is over, its answer through or broken off.</summary>
-    private void End(HttpContext context, EdgeContext edge)
+    /// <param name="clientTookAll">The route has a time, and no client was waited for when it was over.</param>
+    private void End(HttpContext context, EdgeContext edge, bool clientTookAll)
     {
         edge.DeadlinePassed = context.IsPastDeadline(); // nobody can ask above the request timeouts
         edge.ClientKeptWaiting = context.Request.Body is Upload { ClientKeptWaiting: true }
             && !GrpcAnswer.IsExpected(context.Request.ContentType); // there a stream that is open for long is no slowness
         var error = edge.Attempt.Runtime is null ? null : context.GetForwarderErrorFeature();
-        if (error is not null && IsBroken(error.Error, context, edge))
+        if (error is not null && IsBroken(error.Error, context, edge, clientTookAll))
         {
             breakers.Break(edge.Attempt);
             if (edge.Route!.Retry is not null)
@@ -75,10 +83,10 @@ internal sealed class ForwardMiddleware(RequestDelegate next, Breakers breakers,
 
     /// <summary>
     /// The destination broke off or fell silent after its answer had begun, or had not sent all of a short one when the route's time
-    /// was up. Of a long one the client may have been who was waited for.
+    /// was up, though the client took all there was.
     /// </summary>
-    private static bool IsBroken(ForwarderError error, HttpContext context, EdgeContext edge) =>
+    private static bool IsBroken(ForwarderError error, HttpContext context, EdgeContext edge, bool clientTookAll) =>
         error is ForwarderError.ResponseBodyDestination or ForwarderError.UpgradeResponseDestination
-        || (error == ForwarderError.ResponseBodyCanceled && edge is { DeadlinePassed: true, IsClientsDeadline: false }
+        || (error == ForwarderError.ResponseBodyCanceled && clientTookAll && edge.DeadlinePassed
             && context.Response.ContentLength <= ShortAnswer);
 }
