@@ -37,19 +37,21 @@ internal sealed class ConsecutiveFailuresPolicy(
         }
 
         updater.SetActive(cluster, states);
-        foreach (var state in states)
+        foreach (var result in probingResults)
         {
-            if (state.NewActiveHealth == DestinationHealth.Healthy)
+            if (IsPassed(result)) // a failed one too leaves a destination healthy for a while
             {
-                breakers.Answered(cluster, state.Destination);
+                breakers.Answered(cluster, result.Destination);
             }
         }
     }
 
+    private static bool IsPassed(DestinationProbingResult result) => result.Response is { IsSuccessStatusCode: true };
+
     private DestinationHealth Judge(DestinationProbingResult result, double threshold)
     {
         var failures = _failures.GetOrCreateValue(result.Destination);
-        if (result.Response is { IsSuccessStatusCode: true })
+        if (IsPassed(result))
         {
             failures.Value = 0;
             return DestinationHealth.Healthy;

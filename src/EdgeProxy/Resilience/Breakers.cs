@@ -172,6 +172,7 @@ internal sealed partial class Breakers(
             }
             else if (isClusters || Survey.Of(pass.Cluster!, pass.Destination!, now).SoundOthers > 0)
             {
+                circuit.Count(verdict, now); // whether it answered decides what may bring it back
                 Open(pass.Cluster!, isClusters ? null : pass.Destination, circuit, "its probe failed", now);
             }
             else
