@@ -39,21 +39,24 @@ internal sealed partial class DestinationHealthKeeper(
 
     private void SetActiveLocked(ClusterState cluster, IEnumerable<NewActiveDestinationHealth> newHealthPairs)
     {
-        var changed = false;
+        var changed = new List<NewActiveDestinationHealth>();
         foreach (var pair in newHealthPairs)
         {
-            var health = pair.Destination.Health;
-            if (health.Active != pair.NewActiveHealth)
+            if (pair.Destination.Health.Active != pair.NewActiveHealth)
             {
-                health.Active = pair.NewActiveHealth;
-                changed = true;
-                Log(cluster, pair.Destination, "active", pair.NewActiveHealth);
+                pair.Destination.Health.Active = pair.NewActiveHealth;
+                changed.Add(pair);
             }
         }
 
-        if (changed)
+        if (changed.Count > 0)
         {
-            clusters.UpdateAvailableDestinations(cluster);
+            clusters.UpdateAvailableDestinations(cluster); // before the log, which may take its time
+        }
+
+        foreach (var pair in changed)
+        {
+            Log(cluster, pair.Destination, "active", pair.NewActiveHealth);
         }
     }
 

@@ -21,7 +21,7 @@ public sealed class RealServersTests
         await BothServeAsync(edge);
 
         nginx.Kill();
-        await ActiveHealthTests.UntilStateAsync(edge, "unhealthy", "nginx");
+        await OutAsync(edge, "nginx");
         await OnlyServesAsync(edge, "haproxy");
 
         await nginx.RestartAsync();
@@ -38,7 +38,7 @@ public sealed class RealServersTests
         await BothServeAsync(edge);
 
         haproxy.Stop();
-        await ActiveHealthTests.UntilStateAsync(edge, "unhealthy", "haproxy");
+        await OutAsync(edge, "haproxy");
         await OnlyServesAsync(edge, "nginx");
 
         haproxy.Wake();
@@ -61,6 +61,9 @@ public sealed class RealServersTests
             return seen.SetEquals(["nginx", "haproxy"]);
         }, "both serve");
     }
+
+    private static Task OutAsync(Edge edge, string name) => Wait.UntilAsync(
+        async () => !(await ActiveHealthTests.DestinationAsync(edge, name)).GetProperty("available").GetBoolean(), $"{name} is left out");
 
     private static async Task OnlyServesAsync(Edge edge, string name)
     {

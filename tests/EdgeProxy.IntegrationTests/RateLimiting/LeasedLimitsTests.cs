@@ -93,7 +93,7 @@ public sealed class LeasedLimitsTests(ITestOutputHelper output)
         }));
         var calls = await limited.Redis.ScriptsAsync() - before;
         output.WriteLine($"{calls} calls in {clock.Elapsed.TotalSeconds:F1} s");
-        Assert.InRange(calls, 1, Math.Max(20, 2 * clock.Elapsed.TotalSeconds));
+        Assert.InRange(calls, 0, Math.Max(20, 2 * clock.Elapsed.TotalSeconds));
     }
 
     /// <summary>
