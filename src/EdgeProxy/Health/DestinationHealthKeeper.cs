@@ -86,8 +86,8 @@ internal sealed partial class DestinationHealthKeeper(
             destination.Health.Active = DestinationHealth.Unknown;
             destination.Health.Passive = DestinationHealth.Unknown;
             reasons.Note(destination, "its address changed");
-            Log(cluster, destination, "active", DestinationHealth.Unknown);
             clusters.UpdateAvailableDestinations(cluster);
+            Log(cluster, destination, "active", DestinationHealth.Unknown);
         }
     }
 
@@ -121,8 +121,8 @@ internal sealed partial class DestinationHealthKeeper(
     private void ChangePassive(ClusterState cluster, DestinationState destination, DestinationHealth newHealth)
     {
         destination.Health.Passive = newHealth;
-        Log(cluster, destination, "passive", newHealth);
         clusters.UpdateAvailableDestinations(cluster);
+        Log(cluster, destination, "passive", newHealth);
     }
 
     private void Arm(ClusterState cluster, DestinationState destination, DestinationHealth newHealth, TimeSpan period)
