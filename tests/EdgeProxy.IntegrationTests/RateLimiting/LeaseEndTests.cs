@@ -50,7 +50,8 @@ public sealed class LeaseEndTests
         await using var edge = await StartAsync(redis, upstream, "\"ample\", \"scarce\"");
 
         // The store has to know: what a busy machine let the node decide by itself is told with later questions.
-        await Wait.UntilAsync(async () => await BurstAsync(edge) && await LimitAsync(edge, "scarce", "level") <= 20, "one bucket is empty");
+        await Wait.UntilAsync(
+            async () => await BurstAsync(edge) && await LimitAsync(edge, "scarce", "level") <= 20, "one bucket is empty");
         for (var i = 0; i < 60; i++)
         {
             await BurstAsync(edge);
