@@ -59,7 +59,7 @@ public sealed class LeaseEndTests
 
         await Wait.UntilAsync(async () => await HeldAsync(edge, "ample") == 0, "leases have gone back");
 
-        // Sent: 1200 at least. A late answer of the store may have been spent twice; each refusal that keeps a token would leave none at all.
+        // Sent: 1200 at least. A late answer of the store may have been spent twice; each refusal that keeps a token would leave none.
         Assert.InRange(await LimitAsync(edge, "ample", "level"), 600, 1000);
     }
 
