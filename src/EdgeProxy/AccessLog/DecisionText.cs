@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Text;
 using System.Text.Json;
-using EdgeProxy.Errors;
 using EdgeProxy.Metrics;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -67,7 +66,7 @@ internal static class DecisionText
         json.WriteString("traceId", edge.TraceId);
         json.WriteString("revision", edge.Revision.Id);
         json.WriteString("route", Clip(edge.Route?.RouteId ?? EdgeMeter.NoRoute, IdMax));
-        json.WriteString("madeBy", edge.AnsweredByEdge || edge.Failure?.Error == EdgeErrors.ClientDisconnected ? "edge" : "upstream");
+        json.WriteString("madeBy", RequestLabels.MadeBy(edge));
         if (edge.Failure is { } failure)
         {
             json.WriteString("code", failure.Error.Code);
@@ -145,7 +144,7 @@ internal static class DecisionText
     {
         var request = context.Request;
         json.WriteString("client", Clip(edge.Client.Id, IdMax));
-        json.WriteString("method", RequestMetrics.MethodLabel(request.Method));
+        json.WriteString("method", RequestLabels.Method(request.Method));
         json.WriteString("path", Clip(PathOf(context), TargetMax));
         if (withQuery && request.QueryString.Value is { Length: > 0 } query)
         {
@@ -153,8 +152,7 @@ internal static class DecisionText
         }
 
         json.WriteString("protocol", request.Protocol);
-        var isGone = edge.Failure?.Error == EdgeErrors.ClientDisconnected;
-        json.WriteNumber("status", isGone ? EdgeErrors.ClientDisconnected.Status : context.Response.StatusCode);
+        json.WriteNumber("status", RequestLabels.Status(context, edge));
     }
 
     /// <summary>The path as received; of a target that is a whole URI, which may name a user, the path alone.</summary>

@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using EdgeProxy.Configuration;
-using EdgeProxy.Errors;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace EdgeProxy.Metrics;
@@ -57,13 +56,13 @@ internal sealed class RequestMetrics
     public void Record(HttpContext context, EdgeContext edge)
     {
         var route = new KeyValuePair<string, object?>("route", edge.Route?.RouteId ?? EdgeMeter.NoRoute);
-        var code = edge.Failure?.Error == EdgeErrors.ClientDisconnected ? edge.Failure.Error.Status : context.Response.StatusCode;
+        var code = RequestLabels.Status(context, edge);
         _requests.Add(1, new TagList
         {
             route,
-            new("method", MethodLabel(context.Request.Method)),
+            new("method", RequestLabels.Method(context.Request.Method)),
             new("code", (uint)code < Codes.Length ? Codes[code] : SeriesTable<Series>.Other),
-            new("made_by", edge.AnsweredByEdge || code == EdgeErrors.ClientDisconnected.Status ? "edge" : "upstream"),
+            new("made_by", RequestLabels.MadeBy(edge)),
         });
         if (IsOpenEnded(context))
         {
@@ -76,21 +75,6 @@ internal sealed class RequestMetrics
         _overhead.Record(Seconds(Math.Max(0, total - edge.UpstreamTicks - edge.QueuedTicks)), route);
         MeasuredRequest.Current = null;
     }
-
-    /// <summary>A closed set: the methods of RFC 9110 and PATCH, and one word for the rest.</summary>
-    public static string MethodLabel(string method) => method switch
-    {
-        "GET" => "GET",
-        "POST" => "POST",
-        "PUT" => "PUT",
-        "DELETE" => "DELETE",
-        "HEAD" => "HEAD",
-        "OPTIONS" => "OPTIONS",
-        "PATCH" => "PATCH",
-        "CONNECT" => "CONNECT",
-        "TRACE" => "TRACE",
-        _ => "_OTHER",
-    };
 
     /// <summary>WebSockets and server-sent events last as long as people look at them: that is no measure of the edge.</summary>
     private static bool IsOpenEnded(HttpContext context) =>

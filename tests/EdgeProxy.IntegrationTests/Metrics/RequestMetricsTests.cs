@@ -88,6 +88,19 @@ public sealed class RequestMetricsTests
         Assert.Empty(log.Entries(LogLevel.Warning));
     }
 
+    [Theory, InlineData(""), InlineData("\"NormalizeUpstreamErrors\": \"NonConforming\"")]
+    public async Task A_499_that_the_upstream_answers_is_made_by_the_upstream(string route)
+    {
+        await using var upstream = RawUpstream.Answering("HTTP/1.1 499 Own\r\nContent-Length: 2\r\n\r\nno");
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address, route));
+
+        using var answer = await edge.Client.GetAsync("/");
+
+        Assert.Equal(499, (int)answer.StatusCode);
+        var scrape = await Scrape.UntilAsync(edge, Requests("all", "GET", 499, "upstream"), 1);
+        Assert.Null(scrape[Requests("all", "GET", 499, "edge")]);
+    }
+
     [Fact]
     public async Task A_client_that_closes_right_after_its_answer_is_no_499()
     {
