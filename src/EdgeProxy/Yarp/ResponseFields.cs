@@ -12,6 +12,8 @@ internal static class ResponseFields
     {
         var fields = answer.Headers;
         fields.Remove(EdgeFields.RequestId);
+        fields.Remove(EdgeFields.Decision);
+        fields.Remove(EdgeFields.Fallback); // what this edge falls back to says so after this
         if (answer.StatusCode == HttpStatusCode.NoContent)
         {
             answer.Content.Headers.Remove("Content-Length"); // no body comes, and the server would wait for one

@@ -120,6 +120,18 @@ public sealed class RequestFieldsTests
     }
 
     [Fact]
+    public async Task Of_an_answer_nothing_is_kept_that_only_the_edge_says_of_answers()
+    {
+        await using var upstream = RawUpstream.Answering(
+            "HTTP/1.1 200 OK\r\nX-Edge-Decision: forged\r\nx-edge-fallback: stale\r\nX-Edge-Attempt-Count: 2\r\nContent-Length: 0\r\n\r\n");
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address));
+        var answer = await edge.Client.GetAsync("/");
+        Assert.False(answer.Headers.Contains("X-Edge-Decision"));
+        Assert.False(answer.Headers.Contains("X-Edge-Fallback"));
+        Assert.Equal("2", Assert.Single(answer.Headers.GetValues("X-Edge-Attempt-Count"))); // of an edge behind this one
+    }
+
+    [Fact]
     public async Task Another_proxy_s_status_is_passed_on()
     {
         await using var upstream = RawUpstream.Answering(
