@@ -33,9 +33,8 @@ internal sealed class Attempts(Balancer balancer, Breakers breakers, AttemptMetr
     /// <summary>A pass for a destination that was not tried; none when there is none that can be had.</summary>
     public AttemptPass EnterOther(HttpContext client, List<DestinationState> tried)
     {
-        var cluster = client.Edge().Attempt.Cluster!;
-        return balancer.Choose(
-            client, cluster, [.. Available(client).Where(destination => !tried.Contains(destination))], hasBody: false, out _);
+        var pick = PickContext.Of(client, client.Edge().Attempt.Cluster!, hasBody: false);
+        return balancer.Choose(pick, [.. Available(client).Where(destination => !tried.Contains(destination))], out _);
     }
 
     public void Leave(AttemptPass pass) => breakers.LeaveEarly(pass);
@@ -60,14 +59,14 @@ internal sealed class Attempts(Balancer balancer, Breakers breakers, AttemptMetr
     public bool TryNext(HttpRequestMessage request, HttpContext client, List<DestinationState> tried)
     {
         var edge = client.Edge();
-        var cluster = edge.Attempt.Cluster!;
+        var pick = PickContext.Of(client, edge.Attempt.Cluster!, hasBody: false);
         var all = Available(client);
         IReadOnlyList<DestinationState> others = [.. all.Where(destination => !tried.Contains(destination))];
-        var pass = others.Count > 0 ? balancer.Choose(client, cluster, others, hasBody: false, out _) : AttemptPass.Full;
+        var pass = others.Count > 0 ? balancer.Choose(pick, others, out _) : AttemptPass.Full;
         if (pass.IsFull)
         {
             edge.Attempt.Runtime!.Leave(); // the attempt is over, and its own room may be what there is
-            pass = balancer.Choose(client, cluster, all, hasBody: false, out _);
+            pass = balancer.Choose(pick, all, out _);
             edge.Attempt.Runtime!.Enter();
         }
 

@@ -13,15 +13,14 @@ internal sealed class BalanceMiddleware(RequestDelegate next, Balancer balancer,
     public Task Invoke(HttpContext context)
     {
         var proxy = context.GetReverseProxyFeature();
-        var runtime = ClusterRuntime.Of(proxy.Route.Cluster!);
+        var pick = PickContext.Of(context, proxy.Route.Cluster!, context.MayHaveBody());
         var candidates = proxy.AvailableDestinations is DestinationsOfSessions sessions ? sessions.ForAll : proxy.AvailableDestinations;
-        var hasBody = context.MayHaveBody();
-        if (runtime.Gate is { } gate)
+        if (pick.Runtime.Gate is { } gate)
         {
-            return EnterAsync(context, proxy, gate, new DestinationTurn(balancer, context, proxy, candidates, hasBody));
+            return EnterAsync(context, proxy, gate, new DestinationTurn(balancer, pick, candidates));
         }
 
-        var pass = balancer.ChooseFirst(context, proxy, runtime, candidates, hasBody, out var retryAfter);
+        var pass = balancer.ChooseFirst(pick, candidates, out var retryAfter);
         return GoOn(context, proxy, pass, retryAfter);
     }
 
@@ -62,10 +61,8 @@ internal sealed class BalanceMiddleware(RequestDelegate next, Balancer balancer,
     }
 
     /// <summary>Has its turn when there is a destination with room, or when waiting for one would be no use.</summary>
-    private sealed class DestinationTurn(
-        Balancer balancer, HttpContext context, IReverseProxyFeature proxy, IReadOnlyList<DestinationState> candidates, bool hasBody) : Turn
+    private sealed class DestinationTurn(Balancer balancer, PickContext pick, IReadOnlyList<DestinationState> candidates) : Turn
     {
-        private readonly ClusterState _cluster = proxy.Route.Cluster!;
         private bool _hasWaited;
 
         public AttemptPass Pass { get; private set; }
@@ -75,7 +72,7 @@ internal sealed class BalanceMiddleware(RequestDelegate next, Balancer balancer,
 
         public override bool Take()
         {
-            Pass = balancer.ChooseFirst(context, proxy, ClusterRuntime.Of(_cluster), Candidates(), hasBody, out var retryAfter);
+            Pass = balancer.ChooseFirst(pick, Candidates(), out var retryAfter);
             RetryAfter = retryAfter;
             _hasWaited = true;
             return !Pass.IsFull;
@@ -85,6 +82,6 @@ internal sealed class BalanceMiddleware(RequestDelegate next, Balancer balancer,
         private IReadOnlyList<DestinationState> Candidates() =>
             !_hasWaited || (candidates.Count == 1 && AvailabilityPolicy.IsSound(candidates[0]))
                 ? candidates
-                : _cluster.DestinationsState.AvailableDestinations;
+                : pick.Cluster.DestinationsState.AvailableDestinations;
     }
 }

@@ -2,6 +2,15 @@ using Yarp.ReverseProxy.Model;
 
 namespace EdgeProxy.Resilience;
 
+/// <summary>The request that a destination is chosen for, and the cluster that it is to be one of.</summary>
+/// <param name="Runtime">The cluster's own.</param>
+/// <param name="HasBody">The request has a body that could not be sent again.</param>
+internal readonly record struct PickContext(HttpContext Client, ClusterState Cluster, ClusterRuntime Runtime, bool HasBody)
+{
+    public static PickContext Of(HttpContext client, ClusterState cluster, bool hasBody) =>
+        new(client, cluster, ClusterRuntime.Of(cluster), hasBody);
+}
+
 /// <summary>Chooses destinations for attempts: what the policy says, as far as breakers and bounds let it.</summary>
 internal sealed class Balancer(DestinationPicker picker, Breakers breakers, Random random)
 {
@@ -9,69 +18,46 @@ internal sealed class Balancer(DestinationPicker picker, Breakers breakers, Rand
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(1);
 
     /// <param name="candidates">Destinations that may be chosen: the available ones, less those that were tried.</param>
-    /// <param name="hasBody">The request has a body that could not be sent again.</param>
     /// <param name="retryAfter">When breakers let no attempt through: how long to wait. Null: no candidate, or none with room.</param>
     /// <returns>A pass for an attempt that begins now; none when there can be no attempt.</returns>
-    public AttemptPass Choose(
-        HttpContext context, ClusterState cluster, IReadOnlyList<DestinationState> candidates, bool hasBody, out TimeSpan? retryAfter) =>
-        Choose(context, cluster, ClusterRuntime.Of(cluster), candidates, hasBody, out retryAfter);
+    public AttemptPass Choose(in PickContext pick, IReadOnlyList<DestinationState> candidates, out TimeSpan? retryAfter)
+    {
+        retryAfter = null;
+        if (pick.Runtime.Gate?.Bounds.MaxPerDestination is { } room)
+        {
+            return ChooseWithRoom(pick, candidates, room, out retryAfter);
+        }
+
+        if (pick.Runtime.IsTroubled)
+        {
+            return ChooseWithCare(pick, candidates, int.MaxValue, out retryAfter);
+        }
+
+        return Pick(pick, candidates) is { } destination ? AttemptPass.Enter(pick.Cluster, destination) : default;
+    }
 
     /// <summary>The same for a request's first attempt, which a session may have bound to one destination.</summary>
-    public AttemptPass ChooseFirst(
-        HttpContext context,
-        IReverseProxyFeature proxy,
-        ClusterRuntime runtime,
-        IReadOnlyList<DestinationState> candidates,
-        bool hasBody,
-        out TimeSpan? retryAfter)
+    public AttemptPass ChooseFirst(in PickContext pick, IReadOnlyList<DestinationState> candidates, out TimeSpan? retryAfter)
     {
-        var cluster = proxy.Route.Cluster!;
-        var pass = Choose(context, cluster, runtime, candidates, hasBody, out retryAfter);
-        if (pass.Destination is null && (pass.IsFull || retryAfter is not null) && candidates.Count == 1 && proxy.AllDestinations.Count > 1)
+        var pass = Choose(pick, candidates, out retryAfter);
+        if (pass.Destination is null && (pass.IsFull || retryAfter is not null)
+            && candidates.Count == 1 && pick.Client.GetReverseProxyFeature().AllDestinations.Count > 1)
         {
             // The one that its session is bound to is full, or being probed by another request.
-            var others = cluster.DestinationsState.AvailableDestinations;
-            pass = others.Count > 1 ? Choose(context, cluster, runtime, others, hasBody, out retryAfter) : pass;
+            var others = pick.Cluster.DestinationsState.AvailableDestinations;
+            pass = others.Count > 1 ? Choose(pick, others, out retryAfter) : pass;
         }
 
         return pass;
     }
 
-    private AttemptPass Choose(
-        HttpContext context,
-        ClusterState cluster,
-        ClusterRuntime runtime,
-        IReadOnlyList<DestinationState> candidates,
-        bool hasBody,
-        out TimeSpan? retryAfter)
-    {
-        retryAfter = null;
-        if (runtime.Gate?.Bounds.MaxPerDestination is { } room)
-        {
-            return ChooseWithRoom(context, cluster, runtime, candidates, hasBody, room, out retryAfter);
-        }
-
-        if (runtime.IsTroubled)
-        {
-            return ChooseWithCare(context, cluster, runtime, candidates, hasBody, int.MaxValue, out retryAfter);
-        }
-
-        return picker.Pick(context, cluster, candidates) is { } destination ? AttemptPass.Enter(cluster, destination) : default;
-    }
-
     /// <summary>A destination with <paramref name="room"/> attempts under way is no candidate.</summary>
     private AttemptPass ChooseWithRoom(
-        HttpContext context,
-        ClusterState cluster,
-        ClusterRuntime runtime,
-        IReadOnlyList<DestinationState> candidates,
-        bool hasBody,
-        int room,
-        out TimeSpan? retryAfter)
+        in PickContext pick, IReadOnlyList<DestinationState> candidates, int room, out TimeSpan? retryAfter)
     {
-        if (runtime.IsTroubled && runtime.Circuit.Breaker.State == BreakerState.Open)
+        if (pick.Runtime.IsTroubled && pick.Runtime.Circuit.Breaker.State == BreakerState.Open)
         {
-            return ChooseWithCare(context, cluster, runtime, candidates, hasBody, room, out retryAfter); // nothing to wait for
+            return ChooseWithCare(pick, candidates, room, out retryAfter); // nothing to wait for
         }
 
         retryAfter = null;
@@ -79,8 +65,8 @@ internal sealed class Balancer(DestinationPicker picker, Breakers breakers, Rand
         {
             candidates = WithRoom(candidates, room);
             var pass = candidates.Count == 0 ? AttemptPass.Full
-                : runtime.IsTroubled ? ChooseWithCare(context, cluster, runtime, candidates, hasBody, room, out retryAfter)
-                : AttemptPass.TryEnter(cluster, picker.Pick(context, cluster, candidates)!, room);
+                : pick.Runtime.IsTroubled ? ChooseWithCare(pick, candidates, room, out retryAfter)
+                : AttemptPass.TryEnter(pick.Cluster, Pick(pick, candidates)!, room);
             if (!pass.IsFull || candidates.Count == 0)
             {
                 return pass;
@@ -104,57 +90,44 @@ internal sealed class Balancer(DestinationPicker picker, Breakers breakers, Rand
     }
 
     private AttemptPass ChooseWithCare(
-        HttpContext context,
-        ClusterState cluster,
-        ClusterRuntime runtime,
-        IReadOnlyList<DestinationState> candidates,
-        bool hasBody,
-        int room,
-        out TimeSpan? retryAfter)
+        in PickContext pick, IReadOnlyList<DestinationState> candidates, int room, out TimeSpan? retryAfter)
     {
         var now = breakers.Now;
-        var breaker = runtime.Circuit.Breaker;
+        var circuit = pick.Runtime.Circuit;
         retryAfter = candidates.Count == 0 ? null : Soon;
-        switch (breaker.State)
+        switch (circuit.Breaker.State)
         {
             case BreakerState.Open:
-                retryAfter = breaker.Remaining(now);
+                retryAfter = circuit.Breaker.Remaining(now);
                 return default;
             case BreakerState.HalfOpen:
-                return Probe(runtime, runtime.Circuit, now, canWait: false) && picker.Pick(context, cluster, candidates) is { } probed
-                    ? AttemptPass.Enter(cluster, probed, runtime.Circuit)
+                return TryProbe(pick.Runtime, circuit, now, canWait: false) && Pick(pick, candidates) is { } probed
+                    ? AttemptPass.Enter(pick.Cluster, probed, circuit)
                     : default;
-            case BreakerState.Recovering when random.NextDouble() >= breaker.Share(now):
+            case BreakerState.Recovering when random.NextDouble() >= circuit.Breaker.Share(now):
                 return default;
             default:
-                return ChooseAmong(context, cluster, runtime, candidates, hasBody, room, now);
+                return ChooseAmong(pick, candidates, room, now);
         }
     }
 
     /// <summary>Asks the policy until it names a destination that its own breaker lets it have.</summary>
-    private AttemptPass ChooseAmong(
-        HttpContext context,
-        ClusterState cluster,
-        ClusterRuntime runtime,
-        IReadOnlyList<DestinationState> candidates,
-        bool hasBody,
-        int room,
-        TimeSpan now)
+    private AttemptPass ChooseAmong(in PickContext pick, IReadOnlyList<DestinationState> candidates, int room, TimeSpan now)
     {
         DestinationState? spare = null;
-        while (picker.Pick(context, cluster, candidates) is { } picked)
+        while (Pick(pick, candidates) is { } picked)
         {
             var known = DestinationRuntime.Of(picked);
             if (known.Circuit.Breaker.State == BreakerState.HalfOpen)
             {
-                if (Probe(runtime, known.Circuit, now, canWait: hasBody && candidates.Count > 1))
+                if (TryProbe(pick.Runtime, known.Circuit, now, canWait: pick.HasBody && candidates.Count > 1))
                 {
-                    return AttemptPass.Enter(cluster, picked, known.Circuit);
+                    return AttemptPass.Enter(pick.Cluster, picked, known.Circuit);
                 }
             }
-            else if (random.NextDouble() < known.Share(now, runtime.Settings.SlowStart))
+            else if (random.NextDouble() < known.Share(now, pick.Runtime.Settings.SlowStart))
             {
-                return AttemptPass.TryEnter(cluster, picked, room);
+                return AttemptPass.TryEnter(pick.Cluster, picked, room);
             }
             else
             {
@@ -164,10 +137,13 @@ internal sealed class Balancer(DestinationPicker picker, Breakers breakers, Rand
             candidates = [.. candidates.Where(candidate => candidate != picked)];
         }
 
-        return spare is null ? default : AttemptPass.TryEnter(cluster, spare, room);
+        return spare is null ? default : AttemptPass.TryEnter(pick.Cluster, spare, room);
     }
 
-    private static bool Probe(ClusterRuntime cluster, Circuit circuit, TimeSpan now, bool canWait)
+    private DestinationState? Pick(in PickContext pick, IReadOnlyList<DestinationState> candidates) =>
+        picker.Pick(pick.Client, pick.Cluster, candidates);
+
+    private static bool TryProbe(ClusterRuntime cluster, Circuit circuit, TimeSpan now, bool canWait)
     {
         if (circuit.Breaker.IsProbing(now))
         {

@@ -19,7 +19,7 @@ internal sealed class OtherCluster(
     /// <summary>A pass for an attempt there; none when there can be no attempt.</summary>
     /// <param name="hasBody">The request has a body that could not be sent again.</param>
     public AttemptPass Enter(HttpContext client, ClusterState cluster, bool hasBody) =>
-        balancer.Choose(client, cluster, cluster.DestinationsState.AvailableDestinations, hasBody, out _);
+        balancer.Choose(PickContext.Of(client, cluster, hasBody), cluster.DestinationsState.AvailableDestinations, out _);
 
     /// <summary>Makes the cluster the request's own, before anything was sent. Sessions are bound to the route's cluster alone.</summary>
     public static void Assign(HttpContext client, ClusterState cluster)
