@@ -17,7 +17,7 @@ public sealed partial class LayoutTests
     [
         "Fallbacks uses Shedding", // another cluster has bounds of its own
         "Fallbacks uses Resilience", // a fallback is what comes after the attempts, and another cluster is attempts again
-        "Health uses Resilience", // a destination's state in one word covers drain and ejection as well as checks
+        "Health uses Resilience", // a destination's state in one word covers drain and ejection too, and both count outcomes alike
         "Health uses Shedding", // a route and a cluster are shown with how full their gates are
         "Resilience uses Shedding", // a cluster's gate is where its destinations are chosen
         "Resilience uses Yarp", // the handler under the forwarder writes the target that the transforms set aside for it

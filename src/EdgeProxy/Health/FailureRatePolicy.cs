@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using EdgeProxy.Resilience;
 using Yarp.ReverseProxy.Forwarder;
 using Yarp.ReverseProxy.Health;
 using Yarp.ReverseProxy.Model;
@@ -17,7 +18,7 @@ internal sealed class FailureRatePolicy(IDestinationHealthUpdater updater, Healt
     private static readonly TimeSpan DefaultReactivation = TimeSpan.FromSeconds(60);
 
     private readonly ConditionalWeakTable<ClusterModel, FailureRateOptions> _options = [];
-    private readonly ConditionalWeakTable<DestinationState, FailureWindow> _windows = [];
+    private readonly ConditionalWeakTable<DestinationState, Outcomes> _outcomes = [];
 
     public string Name => "FailureRate";
 
@@ -31,8 +32,8 @@ internal sealed class FailureRatePolicy(IDestinationHealthUpdater updater, Healt
 
         var options = _options.GetValue(cluster.Model, static model => FailureRateOptions.Of(model.Config));
         var window = WindowOf(destination, address, options);
-        var now = time.GetTimestamp();
-        window.Record(now, failed);
+        var now = time.GetElapsedTime(0);
+        window.Add(now, failed);
         if (!failed)
         {
             if (destination.Health.Passive == DestinationHealth.Unknown)
@@ -55,15 +56,15 @@ internal sealed class FailureRatePolicy(IDestinationHealthUpdater updater, Healt
     }
 
     /// <summary>What was counted over another window, or at another address, says nothing: counting begins anew.</summary>
-    private FailureWindow WindowOf(DestinationState destination, string address, FailureRateOptions options)
+    private OutcomeWindow WindowOf(DestinationState destination, string address, FailureRateOptions options)
     {
-        if (!_windows.TryGetValue(destination, out var window) || window.Length != options.Window || window.Address != address)
+        if (!_outcomes.TryGetValue(destination, out var known) || known.Length != options.Window || known.Address != address)
         {
-            window = new FailureWindow(options.Window, time.TimestampFrequency) { Address = address };
-            _windows.AddOrUpdate(destination, window);
+            known = new Outcomes(options.Window, address, new OutcomeWindow(options.Window));
+            _outcomes.AddOrUpdate(destination, known);
         }
 
-        return window;
+        return known.Window;
     }
 
     /// <summary>Whether the destination has failed; null when the request says nothing about it.</summary>
@@ -86,4 +87,7 @@ internal sealed class FailureRatePolicy(IDestinationHealthUpdater updater, Healt
             when context.IsPastDeadline() && !context.Edge().IsClientsDeadline => true,
         _ => null,
     };
+
+    /// <summary>How requests to one address fared.</summary>
+    private sealed record Outcomes(TimeSpan Length, string Address, OutcomeWindow Window);
 }

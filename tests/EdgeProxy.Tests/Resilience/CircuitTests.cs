@@ -47,6 +47,17 @@ public sealed class CircuitTests
         Assert.Equal((80_000, 40_000), window.Read(TimeSpan.FromSeconds(10.1)));
     }
 
+    [Fact]
+    public void A_cleared_window_has_forgotten_everything()
+    {
+        var window = new OutcomeWindow(TimeSpan.FromSeconds(30));
+        window.Add(TimeSpan.FromSeconds(1), failed: true);
+        window.Clear();
+        Assert.Equal((0, 0), window.Read(TimeSpan.FromSeconds(1)));
+        window.Add(TimeSpan.FromSeconds(1), failed: false);
+        Assert.Equal((1, 0), window.Read(TimeSpan.FromSeconds(1)));
+    }
+
     [Theory]
     [InlineData(10, 9, false)]  // 19 do not suffice
     [InlineData(10, 10, true)]
