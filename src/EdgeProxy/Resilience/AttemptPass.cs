@@ -80,7 +80,7 @@ internal static class AttemptPassExtensions
         breakers.Leave(pass);
         if (pass.Cluster is { } cluster)
         {
-            ClusterRuntime.Of(cluster).Gate?.Look();
+            ClusterRuntime.Of(cluster).Gate?.AdmitWaiters();
         }
     }
 }

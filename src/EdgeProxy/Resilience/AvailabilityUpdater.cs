@@ -37,7 +37,7 @@ internal sealed partial class AvailabilityUpdater(
             }
         }
 
-        runtime.Gate?.LookSoon(); // not here: a breaker may hold its cluster's lock
+        runtime.Gate?.AdmitWaitersSoon(); // not here: a breaker may hold its cluster's lock
         var panics = AvailabilityPolicy.IsPanic(cluster);
         all.ForEach(one => one.Item2.IsInPanic = panics);
         if (panics != runtime.IsPanicking)

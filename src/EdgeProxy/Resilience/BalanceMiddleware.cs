@@ -17,23 +17,23 @@ internal sealed class BalanceMiddleware(RequestDelegate next, Balancer balancer,
         var candidates = proxy.AvailableDestinations is DestinationsOfSessions sessions ? sessions.ForAll : proxy.AvailableDestinations;
         if (pick.Runtime.Gate is { } gate)
         {
-            return EnterAsync(context, proxy, gate, new DestinationTurn(balancer, pick, candidates));
+            return EnterAsync(context, proxy, gate, new DestinationWaiter(balancer, pick, candidates));
         }
 
         var pass = balancer.ChooseFirst(pick, candidates, out var retryAfter);
         return GoOn(context, proxy, pass, retryAfter);
     }
 
-    private async Task EnterAsync(HttpContext context, IReverseProxyFeature proxy, Gate gate, DestinationTurn turn)
+    private async Task EnterAsync(HttpContext context, IReverseProxyFeature proxy, Gate gate, DestinationWaiter waiter)
     {
-        if (!gate.TryEnter(turn) && !await queue.WaitAsync(gate, turn, context))
+        if (!gate.TryEnter(waiter) && !await queue.WaitAsync(gate, waiter, context))
         {
             return;
         }
 
         try
         {
-            await GoOn(context, proxy, turn.Pass, turn.RetryAfter);
+            await GoOn(context, proxy, waiter.Pass, waiter.RetryAfter);
         }
         finally
         {
@@ -60,8 +60,8 @@ internal sealed class BalanceMiddleware(RequestDelegate next, Balancer balancer,
         return next(context);
     }
 
-    /// <summary>Has its turn when there is a destination with room, or when waiting for one would be no use.</summary>
-    private sealed class DestinationTurn(Balancer balancer, PickContext pick, IReadOnlyList<DestinationState> candidates) : Turn
+    /// <summary>Enters when there is a destination with room, or when waiting for one would be no use.</summary>
+    private sealed class DestinationWaiter(Balancer balancer, PickContext pick, IReadOnlyList<DestinationState> candidates) : GateWaiter
     {
         private bool _hasWaited;
 
@@ -70,7 +70,7 @@ internal sealed class BalanceMiddleware(RequestDelegate next, Balancer balancer,
         /// <summary>When breakers let no attempt through: how long to wait.</summary>
         public TimeSpan? RetryAfter { get; private set; }
 
-        public override bool Take()
+        public override bool TryTake()
         {
             Pass = balancer.ChooseFirst(pick, Candidates(), out var retryAfter);
             RetryAfter = retryAfter;

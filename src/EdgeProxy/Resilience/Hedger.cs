@@ -88,7 +88,7 @@ internal sealed class Hedger(string cluster, AttemptSender sender, Attempts atte
 
         attempts.Hedged(cluster, isSecond ? HedgeResults.Won : isFirst ? HedgeResults.Lost : HedgeResults.Failed);
         attempts.Leave(loser.Attempt.Pass);
-        runtime.Gate?.Look();
+        runtime.Gate?.AdmitWaiters();
         if (isSecond)
         {
             runtime.Latencies.Add(attempts.Now, attempts.Now - began); // at least so long the first would have taken

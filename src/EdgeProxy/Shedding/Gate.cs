@@ -10,7 +10,7 @@ namespace EdgeProxy.Shedding;
 internal sealed class Gate(ConcurrencySettings bounds)
 {
     private readonly Lock _queueing = new();
-    private readonly LinkedList<Turn> _queue = new();
+    private readonly LinkedList<GateWaiter> _queue = new();
     private volatile ConcurrencySettings _bounds = bounds;
     private int _inside;
     private int _waiting;
@@ -26,11 +26,11 @@ internal sealed class Gate(ConcurrencySettings bounds)
     public void Apply(ConcurrencySettings bounds)
     {
         _bounds = bounds;
-        Look();
+        AdmitWaiters();
     }
 
-    /// <summary>Enters if there is room, nobody waits, and the turn gets what it needs besides. Who has entered must leave.</summary>
-    public bool TryEnter(Turn? turn = null)
+    /// <summary>Enters if there is room, nobody waits, and the waiter gets what it needs besides. Who has entered must leave.</summary>
+    public bool TryEnter(GateWaiter? waiter = null)
     {
         if (Waiting > 0 || !TryCount())
         {
@@ -40,7 +40,7 @@ internal sealed class Gate(ConcurrencySettings bounds)
         var taken = false;
         try
         {
-            taken = turn is null || turn.Take();
+            taken = waiter is null || waiter.TryTake();
         }
         finally
         {
@@ -54,7 +54,7 @@ internal sealed class Gate(ConcurrencySettings bounds)
     }
 
     /// <summary>Stands at the queue's end, if there is room in it. Its turn may have come when this returns.</summary>
-    public bool TryQueue(Turn turn)
+    public bool TryQueue(GateWaiter waiter)
     {
         lock (_queueing)
         {
@@ -63,9 +63,9 @@ internal sealed class Gate(ConcurrencySettings bounds)
                 return false;
             }
 
-            (turn.Gate, turn.Place) = (this, _queue.AddLast(turn));
+            (waiter.Gate, waiter.Node) = (this, _queue.AddLast(waiter));
             Interlocked.Increment(ref _waiting); // before looking: who leaves after this sees it
-            LetIn();
+            AdmitLocked();
             return true;
         }
     }
@@ -73,57 +73,57 @@ internal sealed class Gate(ConcurrencySettings bounds)
     public void Leave()
     {
         Interlocked.Decrement(ref _inside);
-        Look();
+        AdmitWaiters();
     }
 
-    /// <summary>There may be room: lets in those whose turn it is.</summary>
-    public void Look()
+    /// <summary>There may be room: lets in those that wait, in their order, as long as there is.</summary>
+    public void AdmitWaiters()
     {
         if (Waiting > 0)
         {
             lock (_queueing)
             {
-                LetIn();
+                AdmitLocked();
             }
         }
     }
 
     /// <summary>The same, soon: for callers that hold a lock of their own.</summary>
-    public void LookSoon()
+    public void AdmitWaitersSoon()
     {
         if (Waiting > 0)
         {
-            ThreadPool.UnsafeQueueUserWorkItem(static gate => gate.Look(), this, preferLocal: false);
+            ThreadPool.UnsafeQueueUserWorkItem(static gate => gate.AdmitWaiters(), this, preferLocal: false);
         }
     }
 
-    /// <summary>Takes a turn out of the queue; without effect when it has entered already.</summary>
-    public void Remove(Turn turn, TurnEnd end)
+    /// <summary>Takes a waiter out of the queue; without effect when it has entered already.</summary>
+    public void Remove(GateWaiter waiter, WaitOutcome outcome)
     {
         lock (_queueing)
         {
-            if (turn.Place is { } place)
+            if (waiter.Node is { } node)
             {
-                Drop(place);
-                turn.End(end);
+                Drop(node);
+                waiter.Complete(outcome);
             }
         }
     }
 
-    private void LetIn()
+    private void AdmitLocked()
     {
         while (_queue.First is { } first && TryCount())
         {
             try
             {
-                if (!first.Value.Take())
+                if (!first.Value.TryTake())
                 {
                     Interlocked.Decrement(ref _inside);
                     return;
                 }
 
                 Drop(first);
-                first.Value.End(TurnEnd.Entered);
+                first.Value.Complete(WaitOutcome.Entered);
             }
             catch (Exception exception)
             {
@@ -135,10 +135,10 @@ internal sealed class Gate(ConcurrencySettings bounds)
         }
     }
 
-    private void Drop(LinkedListNode<Turn> node)
+    private void Drop(LinkedListNode<GateWaiter> node)
     {
         _queue.Remove(node);
-        node.Value.Place = null;
+        node.Value.Node = null;
         Interlocked.Decrement(ref _waiting);
     }
 

@@ -21,9 +21,9 @@ internal sealed class GateQueue
     }
 
     /// <summary>For a request that did not get in at once. False: it has failed, and its failure is set.</summary>
-    public async ValueTask<bool> WaitAsync(Gate gate, Turn turn, HttpContext context)
+    public async ValueTask<bool> WaitAsync(Gate gate, GateWaiter waiter, HttpContext context)
     {
-        if (!gate.TryQueue(turn))
+        if (!gate.TryQueue(waiter))
         {
             context.Fail(EdgeErrors.ConcurrencyLimit, RetryAfter);
             return false;
@@ -31,24 +31,25 @@ internal sealed class GateQueue
 
         var edge = context.Edge();
         var began = _time.GetTimestamp();
-        TurnEnd end;
+        WaitOutcome outcome;
         using (_time.CreateTimer(
-            static turn => ((Turn)turn!).Leave(TurnEnd.TimedOut), turn, gate.Bounds.QueueTimeout, Timeout.InfiniteTimeSpan))
-        using (context.RequestAborted.UnsafeRegister(static turn => ((Turn)turn!).Leave(TurnEnd.GivenUp), turn))
+            static state => ((GateWaiter)state!).StopWaiting(WaitOutcome.TimedOut),
+            waiter, gate.Bounds.QueueTimeout, Timeout.InfiniteTimeSpan))
+        using (context.RequestAborted.UnsafeRegister(static state => ((GateWaiter)state!).StopWaiting(WaitOutcome.GivenUp), waiter))
         {
-            end = await turn.Ended;
+            outcome = await waiter.Outcome;
         }
 
         var waited = _time.GetTimestamp() - began;
         edge.QueuedTicks += waited;
         var route = new KeyValuePair<string, object?>("route", edge.Route?.RouteId ?? EdgeMeter.NoRoute);
         _wait.Record((double)waited / _time.TimestampFrequency, route);
-        switch (end)
+        switch (outcome)
         {
-            case TurnEnd.TimedOut:
+            case WaitOutcome.TimedOut:
                 context.Fail(EdgeErrors.QueueTimeout, RetryAfter);
                 return false;
-            case TurnEnd.GivenUp:
+            case WaitOutcome.GivenUp:
                 context.Fail(context.IsPastDeadline() ? EdgeErrors.DeadlineExceeded : EdgeErrors.ClientDisconnected);
                 return false;
             default:

@@ -8,7 +8,7 @@ namespace EdgeProxy.Shedding;
 internal sealed class OverloadWorker(Overload overload, RequestMetrics requests, Revisions revisions, TimeProvider time)
     : IHostedService, IDisposable
 {
-    private static readonly TimeSpan Step = TimeSpan.FromSeconds(1) / PoolDelay.Looks;
+    private static readonly TimeSpan Step = TimeSpan.FromSeconds(1) / PoolDelay.Samples;
 
     /// <summary>While memory presses, and nobody allocates because all is refused, the heap is looked at again after so long.</summary>
     private static readonly TimeSpan CollectAgain = TimeSpan.FromSeconds(10);
@@ -46,7 +46,7 @@ internal sealed class OverloadWorker(Overload overload, RequestMetrics requests,
             var options = revisions.Current.Edge.Overload;
             var now = time.GetElapsedTime(0);
             var inFlight = options.RequestsInFlight is null ? 0 : requests.TotalInFlight;
-            overload.Read(options, new ProcessReading(inFlight, ReadMemory(now), _delay.Look()), now);
+            overload.Read(options, new ProcessReading(inFlight, ReadMemory(now), _delay.Sample()), now);
         }
     }
 

@@ -6,20 +6,20 @@ namespace EdgeProxy.Shedding;
 /// </summary>
 internal sealed class PoolDelay(TimeProvider time) : IThreadPoolWorkItem
 {
-    /// <summary>Looks that count, at ten a second.</summary>
-    public const int Looks = 10;
+    /// <summary>Samples that count, ten a second.</summary>
+    public const int Samples = 10;
 
-    private readonly TimeSpan[] _last = new TimeSpan[Looks];
+    private readonly TimeSpan[] _last = new TimeSpan[Samples];
     private int _next;
     private long _queuedAt;
     private long _ranAt;
 
     /// <summary>To be called ten times a second, by a thread that is not of the pool.</summary>
-    public TimeSpan Look()
+    public TimeSpan Sample()
     {
         var ranAt = Volatile.Read(ref _ranAt);
-        var shortest = ranAt != 0 ? Note(time.GetElapsedTime(_queuedAt, ranAt))
-            : _queuedAt != 0 ? Note(time.GetElapsedTime(_queuedAt)) // still waiting: so long at least
+        var shortest = ranAt != 0 ? Add(time.GetElapsedTime(_queuedAt, ranAt))
+            : _queuedAt != 0 ? Add(time.GetElapsedTime(_queuedAt)) // still waiting: so long at least
             : TimeSpan.Zero;
         if (ranAt != 0 || _queuedAt == 0)
         {
@@ -32,10 +32,10 @@ internal sealed class PoolDelay(TimeProvider time) : IThreadPoolWorkItem
     }
 
     /// <summary>Adds a wait; the shortest of the last ones.</summary>
-    public TimeSpan Note(TimeSpan wait)
+    public TimeSpan Add(TimeSpan wait)
     {
         _last[_next] = wait;
-        _next = (_next + 1) % Looks;
+        _next = (_next + 1) % Samples;
         return _last.Min();
     }
 

@@ -47,7 +47,7 @@ internal sealed class RouteGates(GateQueue queue)
 
     public RequestDelegate Around(Gate gate, RequestDelegate next) => async context =>
     {
-        if (!gate.TryEnter() && !await queue.WaitAsync(gate, new Turn(), context))
+        if (!gate.TryEnter() && !await queue.WaitAsync(gate, new GateWaiter(), context))
         {
             return;
         }

@@ -9,14 +9,14 @@ public sealed class GateTests
 {
     private static Gate Open(int? max, int queue = 0) => new(new ConcurrencySettings { Max = max, Queue = queue });
 
-    private static Turn Queued(Gate gate)
+    private static GateWaiter Queued(Gate gate)
     {
-        var turn = new Turn();
-        Assert.True(gate.TryQueue(turn));
-        return turn;
+        var waiter = new GateWaiter();
+        Assert.True(gate.TryQueue(waiter));
+        return waiter;
     }
 
-    private static TurnEnd? EndOf(Turn turn) => turn.Ended.IsCompleted ? turn.Ended.GetAwaiter().GetResult() : null;
+    private static WaitOutcome? EndOf(GateWaiter waiter) => waiter.Outcome.IsCompleted ? waiter.Outcome.GetAwaiter().GetResult() : null;
 
     [Fact]
     public void As_many_enter_as_may_and_one_more_when_one_has_left()
@@ -38,14 +38,14 @@ public sealed class GateTests
         var gate = Open(1, queue: 2);
         Assert.True(gate.TryEnter());
         var (first, second) = (Queued(gate), Queued(gate));
-        Assert.False(gate.TryQueue(new Turn()));
+        Assert.False(gate.TryQueue(new GateWaiter()));
 
         gate.Leave();
 
-        Assert.Equal((TurnEnd.Entered, null), (EndOf(first), EndOf(second)));
+        Assert.Equal((WaitOutcome.Entered, null), (EndOf(first), EndOf(second)));
         Assert.False(gate.TryEnter());
         gate.Leave();
-        Assert.Equal(TurnEnd.Entered, EndOf(second));
+        Assert.Equal(WaitOutcome.Entered, EndOf(second));
         gate.Leave();
         Assert.Equal((0, 0), (gate.Inside, gate.Waiting));
     }
@@ -56,14 +56,14 @@ public sealed class GateTests
         var gate = Open(1, queue: 2);
         Assert.True(gate.TryEnter());
         var (first, second) = (Queued(gate), Queued(gate));
-        first.Leave(TurnEnd.TimedOut);
-        first.Leave(TurnEnd.GivenUp);
+        first.StopWaiting(WaitOutcome.TimedOut);
+        first.StopWaiting(WaitOutcome.GivenUp);
         var third = Queued(gate);
 
         gate.Leave();
-        second.Leave(TurnEnd.GivenUp);
+        second.StopWaiting(WaitOutcome.GivenUp);
 
-        Assert.Equal((TurnEnd.TimedOut, TurnEnd.Entered, null), (EndOf(first), EndOf(second), EndOf(third)));
+        Assert.Equal((WaitOutcome.TimedOut, WaitOutcome.Entered, null), (EndOf(first), EndOf(second), EndOf(third)));
         Assert.Equal((1, 1), (gate.Inside, gate.Waiting));
     }
 
@@ -75,7 +75,7 @@ public sealed class GateTests
         var (first, second, third) = (Queued(gate), Queued(gate), Queued(gate));
 
         gate.Apply(new ConcurrencySettings { Max = 3, Queue = 0 });
-        Assert.Equal((TurnEnd.Entered, TurnEnd.Entered, null), (EndOf(first), EndOf(second), EndOf(third)));
+        Assert.Equal((WaitOutcome.Entered, WaitOutcome.Entered, null), (EndOf(first), EndOf(second), EndOf(third)));
 
         gate.Apply(new ConcurrencySettings { Max = 1 });
         gate.Leave();
@@ -83,30 +83,30 @@ public sealed class GateTests
         Assert.Null(EndOf(third));
 
         gate.Apply(ConcurrencySettings.None);
-        Assert.Equal(TurnEnd.Entered, EndOf(third));
+        Assert.Equal(WaitOutcome.Entered, EndOf(third));
         Assert.Equal((2, 0), (gate.Inside, gate.Waiting));
     }
 
     [Fact]
-    public void A_turn_that_does_not_get_what_it_needs_besides_waits_until_somebody_looks()
+    public void A_waiter_that_does_not_get_what_it_needs_besides_waits_until_it_is_there()
     {
         var gate = Open(null, queue: 1);
-        var turn = new Choosy();
-        Assert.False(gate.TryEnter(turn));
+        var waiter = new Choosy();
+        Assert.False(gate.TryEnter(waiter));
         Assert.Equal(0, gate.Inside);
-        Assert.True(gate.TryQueue(turn));
-        gate.Look();
-        Assert.Null(EndOf(turn));
+        Assert.True(gate.TryQueue(waiter));
+        gate.AdmitWaiters();
+        Assert.Null(EndOf(waiter));
 
-        turn.IsThere = true;
-        gate.Look();
+        waiter.IsThere = true;
+        gate.AdmitWaiters();
 
-        Assert.Equal(TurnEnd.Entered, EndOf(turn));
+        Assert.Equal(WaitOutcome.Entered, EndOf(waiter));
         Assert.Equal((1, 0), (gate.Inside, gate.Waiting));
     }
 
     [Fact]
-    public void A_turn_that_fails_takes_no_room_and_fails_nobody_else()
+    public void A_waiter_that_fails_takes_no_room_and_fails_nobody_else()
     {
         var gate = Open(1, queue: 2);
         Assert.Throws<InvalidOperationException>(() => gate.TryEnter(new Broken()));
@@ -117,8 +117,8 @@ public sealed class GateTests
 
         gate.Leave();
 
-        Assert.True(broken.Ended.IsFaulted);
-        Assert.Equal(TurnEnd.Entered, EndOf(next));
+        Assert.True(broken.Outcome.IsFaulted);
+        Assert.Equal(WaitOutcome.Entered, EndOf(next));
         Assert.Equal((1, 0), (gate.Inside, gate.Waiting));
     }
 
@@ -135,14 +135,14 @@ public sealed class GateTests
             {
                 if (!gate.TryEnter())
                 {
-                    var turn = new Turn();
-                    Assert.True(gate.TryQueue(turn));
+                    var waiter = new GateWaiter();
+                    Assert.True(gate.TryQueue(waiter));
                     if (i % 5 == caller % 5)
                     {
-                        turn.Leave(TurnEnd.GivenUp);
+                        waiter.StopWaiting(WaitOutcome.GivenUp);
                     }
 
-                    if (await turn.Ended == TurnEnd.GivenUp)
+                    if (await waiter.Outcome == WaitOutcome.GivenUp)
                     {
                         Interlocked.Increment(ref gaveUp);
                         continue;
@@ -176,15 +176,15 @@ public sealed class GateTests
         }
     }
 
-    private sealed class Choosy : Turn
+    private sealed class Choosy : GateWaiter
     {
         public bool IsThere { get; set; }
 
-        public override bool Take() => IsThere;
+        public override bool TryTake() => IsThere;
     }
 
-    private sealed class Broken : Turn
+    private sealed class Broken : GateWaiter
     {
-        public override bool Take() => throw new InvalidOperationException();
+        public override bool TryTake() => throw new InvalidOperationException();
     }
 }

@@ -80,12 +80,12 @@ public sealed class LoadLevelTests
     public void The_shortest_wait_of_a_second_counts()
     {
         var delay = new PoolDelay(TimeProvider.System);
-        for (var i = 1; i < PoolDelay.Looks; i++)
+        for (var i = 1; i < PoolDelay.Samples; i++)
         {
-            Assert.Equal(TimeSpan.Zero, delay.Note(TimeSpan.FromSeconds(5)));
+            Assert.Equal(TimeSpan.Zero, delay.Add(TimeSpan.FromSeconds(5)));
         }
 
-        Assert.Equal(TimeSpan.FromSeconds(5), delay.Note(TimeSpan.FromSeconds(6)));
-        Assert.Equal(TimeSpan.FromMilliseconds(1), delay.Note(TimeSpan.FromMilliseconds(1)));
+        Assert.Equal(TimeSpan.FromSeconds(5), delay.Add(TimeSpan.FromSeconds(6)));
+        Assert.Equal(TimeSpan.FromMilliseconds(1), delay.Add(TimeSpan.FromMilliseconds(1)));
     }
 }

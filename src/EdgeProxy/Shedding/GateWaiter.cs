@@ -1,7 +1,7 @@
 namespace EdgeProxy.Shedding;
 
 /// <summary>How waiting at a gate has ended.</summary>
-internal enum TurnEnd
+internal enum WaitOutcome
 {
     Entered,
 
@@ -13,28 +13,28 @@ internal enum TurnEnd
 }
 
 /// <summary>A request in front of a gate.</summary>
-internal class Turn
+internal class GateWaiter
 {
-    private readonly TaskCompletionSource<TurnEnd> _end = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<WaitOutcome> _outcome = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>Ends when its waiting does.</summary>
-    public Task<TurnEnd> Ended => _end.Task;
+    /// <summary>Completes when its waiting ends.</summary>
+    public Task<WaitOutcome> Outcome => _outcome.Task;
 
     /// <summary>The gate in whose queue it is or was; null before.</summary>
     public Gate? Gate { get; set; }
 
     /// <summary>Where it stands in the queue; null when it does not. The gate's own, under its lock.</summary>
-    public LinkedListNode<Turn>? Place { get; set; }
+    public LinkedListNode<GateWaiter>? Node { get; set; }
 
     /// <summary>
     /// Takes what it needs besides the gate's room; false: that is not to be had now. Called by whoever makes room, one at a time.
     /// </summary>
-    public virtual bool Take() => true;
+    public virtual bool TryTake() => true;
 
-    public void End(TurnEnd end) => _end.TrySetResult(end);
+    public void Complete(WaitOutcome outcome) => _outcome.TrySetResult(outcome);
 
-    public void Fail(Exception exception) => _end.TrySetException(exception);
+    public void Fail(Exception exception) => _outcome.TrySetException(exception);
 
     /// <summary>Leaves the queue; without effect when it is no longer in it.</summary>
-    public void Leave(TurnEnd end) => Gate?.Remove(this, end);
+    public void StopWaiting(WaitOutcome outcome) => Gate?.Remove(this, outcome);
 }
