@@ -64,7 +64,7 @@ internal sealed class EdgeContext(Revision revision, string requestId, long star
     public int AttemptsMade { get; set; }
 
     /// <summary>What the route does with the outcome of the attempts; null: passes it on.</summary>
-    public Detour? Detour { get; set; }
+    public FallbackStrategy? Fallback { get; set; }
 
     /// <summary>The fallback that answered, such as `cluster`; null: none did.</summary>
     public string? FallbackKind { get; set; }

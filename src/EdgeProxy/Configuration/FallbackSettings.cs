@@ -5,7 +5,7 @@ namespace EdgeProxy.Configuration;
 
 /// <summary>What went wrong with a request, as far as `Fallback.On` tells it apart.</summary>
 [Flags]
-internal enum Trouble
+internal enum FallbackCause
 {
     None = 0,
 
@@ -28,8 +28,9 @@ internal enum Trouble
 /// <summary>What a client gets in place of a failure.</summary>
 internal sealed record FallbackSettings
 {
-    /// <summary>Never <see cref="Trouble.Status"/>: those are <see cref="Statuses"/>.</summary>
-    public Trouble On { get; init; } = Trouble.Transport | Trouble.Timeout | Trouble.Open | Trouble.NoDestination;
+    /// <summary>Never <see cref="FallbackCause.Status"/>: those are <see cref="Statuses"/>.</summary>
+    public FallbackCause On { get; init; } =
+        FallbackCause.Transport | FallbackCause.Timeout | FallbackCause.Open | FallbackCause.NoDestination;
 
     public FrozenSet<int> Statuses { get; init; } = FrozenSet.Create(503);
 
@@ -99,27 +100,27 @@ internal static class FallbackSection
         };
         return on.IsEmpty ? settings : settings with
         {
-            On = on.Aggregate(Trouble.None, (all, one) => all | TroubleOf(one)),
+            On = on.Aggregate(FallbackCause.None, (all, one) => all | CauseOf(one)),
             Statuses = on.Where(one => char.IsAsciiDigit(one[0])).Select(one => int.Parse(one, CultureInfo.InvariantCulture)).ToFrozenSet(),
         };
     }
 
-    public static string NameOf(Trouble trouble) => trouble switch
+    public static string NameOf(FallbackCause cause) => cause switch
     {
-        Trouble.Transport => "transport",
-        Trouble.Timeout => "timeout",
-        Trouble.Open => "open",
-        Trouble.NoDestination => "no_destination",
+        FallbackCause.Transport => "transport",
+        FallbackCause.Timeout => "timeout",
+        FallbackCause.Open => "open",
+        FallbackCause.NoDestination => "no_destination",
         _ => "status",
     };
 
-    private static Trouble TroubleOf(string name) => name switch
+    private static FallbackCause CauseOf(string name) => name switch
     {
-        "transport" => Trouble.Transport,
-        "timeout" => Trouble.Timeout,
-        "open" => Trouble.Open,
-        "no_destination" => Trouble.NoDestination,
-        _ => Trouble.None,
+        "transport" => FallbackCause.Transport,
+        "timeout" => FallbackCause.Timeout,
+        "open" => FallbackCause.Open,
+        "no_destination" => FallbackCause.NoDestination,
+        _ => FallbackCause.None,
     };
 
     private static StaticAnswer? BindStatic(Section section) => !section.Exists ? null : new StaticAnswer(

@@ -7,7 +7,8 @@ internal sealed record FallbackView(IReadOnlyList<string> On, StaleView? Stale, 
 {
     public static FallbackView? Of(FallbackSettings? fallback) => fallback is null ? null : new FallbackView(
         [
-            .. Enum.GetValues<Trouble>().Where(one => one != Trouble.None && fallback.On.HasFlag(one)).Select(FallbackSection.NameOf),
+            .. Enum.GetValues<FallbackCause>()
+                .Where(one => one != FallbackCause.None && fallback.On.HasFlag(one)).Select(FallbackSection.NameOf),
             .. fallback.Statuses.Order().Select(status => status.ToString(CultureInfo.InvariantCulture)),
         ],
         fallback.StaleFor is { } most ? new StaleView(most) : null,

@@ -3,10 +3,10 @@ namespace EdgeProxy.Fallbacks;
 /// <summary>What an answer says of having come from a fallback.</summary>
 internal static class FallbackFields
 {
-    public static void Mark(HttpResponseMessage answer, HttpContext client, string kind, Mishap mishap)
+    public static void Mark(HttpResponseMessage answer, HttpContext client, string kind, FallbackTrigger trigger)
     {
         answer.Headers.TryAddWithoutValidation(EdgeFields.Fallback, kind);
-        answer.Headers.TryAddWithoutValidation(EdgeFields.ProxyStatus, mishap.ProxyStatus(client.Edge().Revision.Edge.Name));
+        answer.Headers.TryAddWithoutValidation(EdgeFields.ProxyStatus, trigger.ProxyStatus(client.Edge().Revision.Edge.Name));
     }
 }
 

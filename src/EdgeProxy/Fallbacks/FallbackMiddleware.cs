@@ -19,23 +19,23 @@ internal sealed class FallbackMiddleware(
     {
         var edge = context.Edge();
         var run = new FallbackRun(settings, others, kept, metrics);
-        edge.Detour = run;
+        edge.Fallback = run;
         try
         {
             await next(context);
         }
         finally
         {
-            run.Leave();
+            run.LeaveGate();
         }
 
-        var mishap = MishapOf(context);
-        if (context.Response.HasStarted || !(run.Replaces || mishap.IsCoveredBy(settings)))
+        var trigger = TriggerOf(context);
+        if (context.Response.HasStarted || !(run.Replaces || trigger.IsCoveredBy(settings)))
         {
             return;
         }
 
-        run.Note(mishap, context);
+        run.Record(trigger, context);
         if (run.Stale is { } stale)
         {
             await AnswerAsync(context, run, FallbackKinds.Stale, kept.ToMessage(stale, context), stale.Body);
@@ -44,11 +44,11 @@ internal sealed class FallbackMiddleware(
 
         if (run.Next(context) is { } cluster)
         {
-            var failure = edge.Failure ?? new EdgeFailure(mishap.Error!);
-            Forget(context);
+            var failure = edge.Failure ?? new EdgeFailure(trigger.Error!);
+            ForgetFailure(context);
             run.Assign(context, cluster);
             await next(context);
-            if (context.Response.HasStarted || !(run.Replaces || MishapOf(context).Trouble != Trouble.None))
+            if (context.Response.HasStarted || !(run.Replaces || TriggerOf(context).Cause != FallbackCause.None))
             {
                 return;
             }
@@ -62,27 +62,27 @@ internal sealed class FallbackMiddleware(
         }
         else
         {
-            run.Answer(context, FallbackKinds.None);
+            run.End(context, FallbackKinds.None);
         }
     }
 
     private static async Task AnswerAsync(
         HttpContext context, FallbackRun run, string kind, HttpResponseMessage answer, ReadOnlyMemory<byte> body)
     {
-        Forget(context);
-        run.Answer(context, kind);
-        FallbackFields.Mark(answer, context, kind, run.Mishap);
+        ForgetFailure(context);
+        run.End(context, kind);
+        FallbackFields.Mark(answer, context, kind, run.Trigger);
         await FallbackAnswer.WriteAsync(context, answer, body);
     }
 
     /// <summary>What stands between the request and its answer; none when it has one, or when it is the client's own fault.</summary>
-    private static Mishap MishapOf(HttpContext context) => Mishap.Of(
+    private static FallbackTrigger TriggerOf(HttpContext context) => FallbackTrigger.Of(
         context.Edge().Failure is { } failure && failure.Error != EdgeErrors.RetryBudgetExhausted
             ? failure.Error
             : FailureCauses.OfOutcome(context));
 
     /// <summary>Nothing has gone wrong so far.</summary>
-    private static void Forget(HttpContext context)
+    private static void ForgetFailure(HttpContext context)
     {
         context.Edge().Failure = null;
         context.Features.Set<IForwarderErrorFeature>(null);

@@ -12,7 +12,7 @@ namespace EdgeProxy.Fallbacks;
 /// forwarder; the rest is done by <see cref="FallbackMiddleware"/>, when the forwarder has ended without an answer to the client.
 /// </summary>
 internal sealed class FallbackRun(
-    FallbackSettings settings, OtherCluster others, StaleCache kept, FallbackMetrics metrics) : Detour
+    FallbackSettings settings, OtherCluster others, StaleCache kept, FallbackMetrics metrics) : FallbackStrategy
 {
     private Stage _stage;
     private Gate? _gate;
@@ -36,7 +36,7 @@ internal sealed class FallbackRun(
     public override bool Replaces => _replaces;
 
     /// <summary>What went wrong first.</summary>
-    public Mishap Mishap { get; private set; }
+    public FallbackTrigger Trigger { get; private set; }
 
     /// <summary>A kept answer to give instead; null: none was found, or nothing went wrong.</summary>
     public StaleAnswer? Stale { get; private set; }
@@ -48,18 +48,18 @@ internal sealed class FallbackRun(
             : JudgeAsync(request, client, cluster, cancellation);
 
     /// <summary>Notes what went wrong, if nothing is noted yet, and looks for a kept answer.</summary>
-    public void Note(Mishap mishap, HttpContext client)
+    public void Record(FallbackTrigger trigger, HttpContext client)
     {
-        if (Mishap.Trouble == Trouble.None)
+        if (Trigger.Cause == FallbackCause.None)
         {
-            Mishap = mishap;
+            Trigger = trigger;
             Stale = settings.StaleFor is { } most ? kept.Find(client, most) : null;
         }
     }
 
     /// <summary>Whether the other cluster is worth a forward of its own: nothing was sent, and it was not asked yet.</summary>
     public ClusterState? Next(HttpContext client) =>
-        _stage == Stage.Own && Mishap.Trouble is Trouble.Open or Trouble.NoDestination && others.HasTime(client)
+        _stage == Stage.Own && Trigger.Cause is FallbackCause.Open or FallbackCause.NoDestination && others.HasTime(client)
             ? Find(client)
             : null;
 
@@ -71,8 +71,8 @@ internal sealed class FallbackRun(
         OtherCluster.Assign(client, cluster);
     }
 
-    /// <summary>What the client gets is written by the edge.</summary>
-    public void Answer(HttpContext client, string kind)
+    /// <summary>No cluster has the last word: the edge answers, or, with the kind `none`, what went wrong stands.</summary>
+    public void End(HttpContext client, string kind)
     {
         _replaces = false;
         _stage = Stage.Spent;
@@ -80,7 +80,7 @@ internal sealed class FallbackRun(
     }
 
     /// <summary>To be called when the request has ended: it may still be inside the other cluster's bounds.</summary>
-    public void Leave()
+    public void LeaveGate()
     {
         _gate?.Leave();
         _gate = null;
@@ -90,7 +90,7 @@ internal sealed class FallbackRun(
     {
         var edge = client.Edge();
         edge.FallbackKind = kind == FallbackKinds.None ? null : kind;
-        metrics.Fell(edge.Route!.RouteId, kind, Mishap.Trouble);
+        metrics.FellBack(edge.Route!.RouteId, kind, Trigger.Cause);
     }
 
     private async Task<HttpResponseMessage> JudgeAsync(
@@ -108,11 +108,11 @@ internal sealed class FallbackRun(
             failure = ExceptionDispatchInfo.Capture(exception);
         }
 
-        var mishap = answer is null ? Mishap.Of(failure!.SourceException) : Mishap.Of(answer);
-        if (mishap.IsCoveredBy(settings))
+        var trigger = answer is null ? FallbackTrigger.Of(failure!.SourceException) : FallbackTrigger.Of(answer);
+        if (trigger.IsCoveredBy(settings))
         {
-            Note(mishap, client);
-            if (Stale is null && _stage == Stage.Own && await ElsewhereAsync(request, client, mishap.End, cancellation) is { } other)
+            Record(trigger, client);
+            if (Stale is null && _stage == Stage.Own && await ElsewhereAsync(request, client, trigger.End, cancellation) is { } other)
             {
                 answer?.Dispose();
                 client.Edge().Failure = null; // a budget that is used up has had its word
@@ -157,7 +157,7 @@ internal sealed class FallbackRun(
 
         if (others.Enter(client, cluster, client.Request.Body is Upload && body is null) is not { Destination: not null } pass)
         {
-            Leave();
+            LeaveGate();
             return null;
         }
 
@@ -180,7 +180,7 @@ internal sealed class FallbackRun(
         }
 
         _stage = Stage.Spent;
-        if (answer is not null && !Mishap.Of(answer).IsCoveredBy(settings))
+        if (answer is not null && !FallbackTrigger.Of(answer).IsCoveredBy(settings))
         {
             others.Leave(before);
             Mark(answer, client);
@@ -189,7 +189,7 @@ internal sealed class FallbackRun(
 
         answer?.Dispose();
         others.Leave(edge.Attempt);
-        Leave();
+        LeaveGate();
         (edge.Attempt, edge.SentTo, edge.OtherTimeouts) = (before, sentTo, null);
         client.Features.Set(proxy);
         return null;
@@ -208,7 +208,7 @@ internal sealed class FallbackRun(
 
     private void Mark(HttpResponseMessage answer, HttpContext client)
     {
-        FallbackFields.Mark(answer, client, FallbackKinds.Cluster, Mishap);
+        FallbackFields.Mark(answer, client, FallbackKinds.Cluster, Trigger);
         Count(client, FallbackKinds.Cluster);
     }
 }

@@ -21,7 +21,7 @@ internal sealed class FallbackTransforms(Revisions revisions) : ITransformProvid
         {
             context.AddResponseTransform(static transform =>
             {
-                transform.SuppressResponseBody |= transform.HttpContext.Edge().Detour is { Replaces: true };
+                transform.SuppressResponseBody |= transform.HttpContext.Edge().Fallback is { Replaces: true };
                 return default;
             });
         }

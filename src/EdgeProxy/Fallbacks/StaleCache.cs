@@ -44,7 +44,7 @@ internal sealed class StaleCache : IDisposable
             && FallbackAnswer.IsFor(client)
             && request.Headers is { IfMatch.Count: 0, IfUnmodifiedSince.Count: 0 } // only who has the resource can judge these
             && KeyOf(client) is { } key
-            && Look(key, client) is { } answer
+            && Lookup(key, client) is { } answer
             && answer.MayServe(Now, most)
                 ? answer
                 : null;
@@ -106,7 +106,7 @@ internal sealed class StaleCache : IDisposable
         entry.AbsoluteExpirationRelativeToNow = most;
     }
 
-    private StaleAnswer? Look(string key, HttpContext client) =>
+    private StaleAnswer? Lookup(string key, HttpContext client) =>
         _kept.TryGetValue(key, out ImmutableArray<string> vary) && _kept.TryGetValue(VariantOf(key, vary, client), out StaleAnswer? answer)
             ? answer
             : null;

@@ -22,8 +22,8 @@ internal sealed class UpstreamHandler(UpstreamPools pools, AttemptSender sender,
         }
 
         var edge = client.Edge();
-        return edge.Detour is { } detour
-            ? detour.SendAsync(request, client, this, cancellationToken)
+        return edge.Fallback is { } fallback
+            ? fallback.SendAsync(request, client, this, cancellationToken)
             : AttemptAsync(request, client, edge, cancellationToken);
     }
 

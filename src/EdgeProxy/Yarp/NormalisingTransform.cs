@@ -25,7 +25,7 @@ internal sealed class NormalisingTransform(TimeProvider time) : ResponseTransfor
             : default;
 
     /// <summary>A destination's answer, and the one that goes to the client: no fallback answers.</summary>
-    private static bool IsUpstreams(EdgeContext edge) => edge is { AnsweredByEdge: false, Detour: not { Replaces: true } };
+    private static bool IsUpstreams(EdgeContext edge) => edge is { AnsweredByEdge: false, Fallback: not { Replaces: true } };
 
     /// <summary>Neither in the format nor of a kind that is left alone.</summary>
     private static bool IsOther(HttpContext client, HttpResponseMessage answer)

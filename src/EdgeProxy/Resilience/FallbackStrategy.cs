@@ -1,7 +1,7 @@
 namespace EdgeProxy.Resilience;
 
-/// <summary>What a route does with the outcome of its cluster's attempts. Most routes have none.</summary>
-internal abstract class Detour
+/// <summary>What a route with `Fallback` does about the outcome of its cluster's attempts. Most routes have none.</summary>
+internal abstract class FallbackStrategy
 {
     /// <summary>The destination's answer, or its lack, is not what the client gets.</summary>
     public abstract bool Replaces { get; }
