@@ -142,14 +142,14 @@ internal sealed record ActiveCheckView(bool Enabled, string? Policy, TimeSpan? I
 internal sealed record PassiveCheckView(bool Enabled, string? Policy, TimeSpan? ReactivationPeriod)
 {
     public static PassiveCheckView Of(PassiveHealthCheckConfig? config) => config is { Enabled: true }
-        ? new(true, config.Policy, config.ReactivationPeriod ?? TimeSpan.FromSeconds(60))
+        ? new(true, config.Policy, config.ReactivationPeriod ?? FailureRatePolicy.DefaultReactivation)
         : new(false, null, null);
 }
 
 internal sealed record HttpRequestView(TimeSpan ActivityTimeout, string Version, string VersionPolicy, bool AllowResponseBuffering)
 {
     public static HttpRequestView Of(ClusterConfig cluster) => new(
-        cluster.HttpRequest?.ActivityTimeout ?? TimeSpan.FromSeconds(100),
+        cluster.HttpRequest?.ActivityTimeout ?? TimeoutSettings.DefaultIdle,
         (cluster.HttpRequest?.Version ?? HttpVersion.Version20).ToString(),
         (cluster.HttpRequest?.VersionPolicy ?? HttpVersionPolicy.RequestVersionOrLower).ToString(),
         cluster.HttpRequest?.AllowResponseBuffering ?? false);

@@ -12,17 +12,17 @@ internal sealed class DestinationArrivals(IServiceProvider services, Destination
 {
     private readonly ConditionalWeakTable<DestinationState, string> _addresses = [];
 
-    public void OnClusterAdded(ClusterState cluster) => Look(cluster);
+    public void OnClusterAdded(ClusterState cluster) => ProbeArrivals(cluster);
 
     public void OnClusterChanged(ClusterState cluster)
     {
         keeper.ForgetRemoved(cluster, isGone: false);
-        Look(cluster);
+        ProbeArrivals(cluster);
     }
 
     public void OnClusterRemoved(ClusterState cluster) => keeper.ForgetRemoved(cluster, isGone: true);
 
-    private void Look(ClusterState cluster)
+    private void ProbeArrivals(ClusterState cluster)
     {
         var hasNews = false;
         foreach (var (_, destination) in cluster.Destinations)

@@ -15,7 +15,7 @@ internal sealed class FailureRatePolicy(IDestinationHealthUpdater updater, Healt
     : IPassiveHealthCheckPolicy
 {
     /// <summary>How long a destination stays out when the cluster does not say.</summary>
-    private static readonly TimeSpan DefaultReactivation = TimeSpan.FromSeconds(60);
+    public static readonly TimeSpan DefaultReactivation = TimeSpan.FromSeconds(60);
 
     private readonly ConditionalWeakTable<ClusterModel, FailureRateOptions> _options = [];
     private readonly ConditionalWeakTable<DestinationState, Outcomes> _outcomes = [];

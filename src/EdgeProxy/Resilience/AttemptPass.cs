@@ -71,16 +71,3 @@ internal readonly struct AttemptPass
         };
     }
 }
-
-internal static class AttemptPassExtensions
-{
-    /// <summary>Ends an attempt whose request goes on elsewhere: somebody may be waiting for the room at its destination.</summary>
-    public static void LeaveEarly(this Breakers breakers, AttemptPass pass)
-    {
-        breakers.Leave(pass);
-        if (pass.Cluster is { } cluster)
-        {
-            ClusterRuntime.Of(cluster).Gate?.AdmitWaiters();
-        }
-    }
-}

@@ -34,7 +34,7 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
                 ResponseFields.RefuseUnasked(answer, request);
                 UpgradeAnswer.RefuseOther(answer, request, client);
                 (outcome, status) = (AttemptOutcome.Of(answer.StatusCode), (int)answer.StatusCode);
-                Put(edge, race, Heard(PassOf(edge, race), VerdictOf(answer, edge.IsClientsDeadline), answer));
+                SetPass(edge, race, ReportAnswer(PassOf(edge, race), VerdictOf(answer, edge.IsClientsDeadline), answer));
                 ResponseFields.Clean(answer, edge.Revision.Edge.Name);
                 if (PassOf(edge, race).Runtime is { IsInPanic: true })
                 {
@@ -52,14 +52,14 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
             catch (OperationCanceledException exception) when (limit is { HasRunOut: true } && !cancellation.IsCancellationRequested)
             {
                 outcome = AttemptOutcome.Timeout;
-                Put(edge, race, breakers.Report(PassOf(edge, race), Verdicts.OfFailure(outcome)));
+                SetPass(edge, race, breakers.Report(PassOf(edge, race), Verdicts.OfFailure(outcome)));
                 throw new ResponseTimeoutException(exception);
             }
             catch (Exception exception)
             {
                 var isUnwanted = race is { IsBeaten: true } || ClientIsGone(client);
                 outcome = AttemptOutcome.Of(exception, isUnwanted, cancellation.IsCancellationRequested);
-                Put(edge, race, breakers.Report(PassOf(edge, race), VerdictOf(outcome, upload, edge.IsClientsDeadline)));
+                SetPass(edge, race, breakers.Report(PassOf(edge, race), VerdictOf(outcome, upload, edge.IsClientsDeadline)));
                 throw;
             }
             finally
@@ -87,7 +87,7 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
 
     private static AttemptPass PassOf(EdgeContext edge, RacingAttempt? race) => race is null ? edge.Attempt : race.Pass;
 
-    private static void Put(EdgeContext edge, RacingAttempt? race, AttemptPass pass)
+    private static void SetPass(EdgeContext edge, RacingAttempt? race, AttemptPass pass)
     {
         if (race is null)
         {
@@ -100,7 +100,7 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
     }
 
     /// <summary>A probe has not succeeded before all of a short answer is here: a head says little of a destination in trouble.</summary>
-    private AttemptPass Heard(AttemptPass attempt, Verdict verdict, HttpResponseMessage answer) =>
+    private AttemptPass ReportAnswer(AttemptPass attempt, Verdict verdict, HttpResponseMessage answer) =>
         attempt.IsProbe && verdict == Verdict.Success && answer.Content.Headers.ContentLength <= ForwardMiddleware.ShortAnswer
             ? attempt.UntilEnd()
             : breakers.Report(attempt, verdict);

@@ -10,16 +10,16 @@ internal sealed partial class AvailabilityUpdater(
     public void UpdateAvailableDestinations(ClusterState cluster)
     {
         inner.UpdateAvailableDestinations(cluster);
-        Look(cluster);
+        TrackAvailability(cluster);
     }
 
     public void UpdateAllDestinations(ClusterState cluster)
     {
         inner.UpdateAllDestinations(cluster);
-        Look(cluster);
+        TrackAvailability(cluster);
     }
 
-    private void Look(ClusterState cluster)
+    private void TrackAvailability(ClusterState cluster)
     {
         var runtime = ClusterRuntime.Of(cluster);
         var available = cluster.DestinationsState.AvailableDestinations;

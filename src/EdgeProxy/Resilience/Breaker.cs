@@ -117,7 +117,7 @@ internal sealed class Breaker(OpenTimes times)
     }
 
     /// <summary>A probe has ended. True: it was one success too few before, and recovery begins.</summary>
-    public bool Settle(Verdict verdict, TimeSpan now)
+    public bool EndProbe(Verdict verdict, TimeSpan now)
     {
         Volatile.Write(ref _probingUntil, 0);
         if (verdict is Verdict.Success or Verdict.Alive && ++_successes >= ProbesNeeded)
@@ -130,7 +130,7 @@ internal sealed class Breaker(OpenTimes times)
     }
 
     /// <summary>A probe has failed where opening again is out of the question: what succeeded before counts no more.</summary>
-    public void BeginAgain() => _successes = 0;
+    public void ForgetSuccesses() => _successes = 0;
 
     private void Become(BreakerState state, TimeSpan now)
     {

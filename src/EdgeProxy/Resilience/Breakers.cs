@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using EdgeProxy.Configuration;
 using Yarp.ReverseProxy.Health;
 using Yarp.ReverseProxy.Model;
 
@@ -31,7 +30,7 @@ internal sealed partial class Breakers(
         var endedRow = 0;
         if (pass.IsProbe)
         {
-            Settle(pass, verdict);
+            EndProbe(pass, verdict);
         }
         else if (circuit.Epoch == pass.Epoch && circuit.Settings.Enabled)
         {
@@ -39,7 +38,7 @@ internal sealed partial class Breakers(
             endedRow = circuit.Count(verdict, now);
             if (verdict >= Verdict.Failure)
             {
-                Look(pass, now);
+                OpenIfDue(pass, now);
             }
         }
 
@@ -56,13 +55,13 @@ internal sealed partial class Breakers(
 
         if (pass.IsProbe)
         {
-            Settle(pass, Verdict.HardFailure);
+            EndProbe(pass, Verdict.HardFailure);
             return;
         }
 
         var now = Now;
         circuit.Amend(now, pass.EndedRow);
-        Look(pass, now);
+        OpenIfDue(pass, now);
     }
 
     /// <summary>The attempt has failed, or its answer has ended. Once for each pass.</summary>
@@ -71,7 +70,17 @@ internal sealed partial class Breakers(
         pass.Runtime?.Leave();
         if (pass is { IsProbe: true, IsReported: false })
         {
-            Settle(pass, Verdict.None);
+            EndProbe(pass, Verdict.None);
+        }
+    }
+
+    /// <summary>Ends an attempt whose request goes on elsewhere: somebody may be waiting for the room at its destination.</summary>
+    public void LeaveEarly(AttemptPass pass)
+    {
+        Leave(pass);
+        if (pass.Cluster is { } cluster)
+        {
+            ClusterRuntime.Of(cluster).Gate?.AdmitWaiters();
         }
     }
 
@@ -103,8 +112,8 @@ internal sealed partial class Breakers(
             {
                 circuit.Breaker.EndWait(Now);
                 circuit.Breaker.Advance(Now);
-                Say(cluster, destination, circuit.Breaker.State, "a probe of its health was answered");
-                Update(cluster);
+                RecordTransition(cluster, destination, circuit.Breaker.State, "a probe of its health was answered");
+                UpdateAvailable(cluster);
             }
         }
     }
@@ -112,10 +121,10 @@ internal sealed partial class Breakers(
     public void Dispose() => _timer?.Dispose();
 
     /// <summary>A failure was counted: is it the one too many?</summary>
-    private void Look(AttemptPass pass, TimeSpan now)
+    private void OpenIfDue(AttemptPass pass, TimeSpan now)
     {
         var circuit = pass.Circuit!;
-        if (circuit.IsPutOff(now) || circuit.Complaint(now) is not { } complaint)
+        if (circuit.IsPutOff(now) || circuit.ReasonToOpen(now) is not { } reason)
         {
             return;
         }
@@ -128,15 +137,15 @@ internal sealed partial class Breakers(
                 return;
             }
 
-            var survey = Survey.Of(pass.Cluster!, pass.Destination!, now);
+            var survey = DestinationSurvey.Of(pass.Cluster!, pass.Destination!, now);
             if (circuit.Breaker.State is BreakerState.Closed or BreakerState.Recovering
                 && EjectionLimit.Allows(survey.Up, survey.Ejected, survey.SoundOthers, cluster.Settings.Ejection.MaxPercent))
             {
-                Open(pass.Cluster!, pass.Destination, circuit, complaint, now);
+                Open(pass.Cluster!, pass.Destination, circuit, reason, now);
             }
             else if (survey.SoundOthers == 0 && cluster.Circuit.Breaker.State is BreakerState.Closed or BreakerState.Recovering)
             {
-                Open(pass.Cluster!, null, cluster.Circuit, "no destination is left that works: " + complaint, now);
+                Open(pass.Cluster!, null, cluster.Circuit, "no destination is left that works: " + reason, now);
                 foreach (var destination in pass.Cluster!.DestinationsState.AvailableDestinations)
                 {
                     DestinationRuntime.Of(destination).Circuit.Clear();
@@ -149,7 +158,7 @@ internal sealed partial class Breakers(
         }
     }
 
-    private void Settle(AttemptPass pass, Verdict verdict)
+    private void EndProbe(AttemptPass pass, Verdict verdict)
     {
         var circuit = pass.Circuit!;
         var cluster = ClusterRuntime.Of(pass.Cluster!);
@@ -164,21 +173,21 @@ internal sealed partial class Breakers(
             var now = Now;
             if (verdict < Verdict.Failure)
             {
-                if (circuit.Breaker.Settle(verdict, now))
+                if (circuit.Breaker.EndProbe(verdict, now))
                 {
                     circuit.Clear();
-                    Say(pass.Cluster!, isClusters ? null : pass.Destination, BreakerState.Recovering, "its probes succeeded");
+                    RecordTransition(pass.Cluster!, isClusters ? null : pass.Destination, BreakerState.Recovering, "its probes succeeded");
                 }
             }
-            else if (isClusters || Survey.Of(pass.Cluster!, pass.Destination!, now).SoundOthers > 0)
+            else if (isClusters || DestinationSurvey.Of(pass.Cluster!, pass.Destination!, now).SoundOthers > 0)
             {
                 circuit.Count(verdict, now); // whether it answered decides what may bring it back
                 Open(pass.Cluster!, isClusters ? null : pass.Destination, circuit, "its probe failed", now);
             }
             else
             {
-                circuit.Breaker.Settle(Verdict.None, now);
-                circuit.Breaker.BeginAgain();
+                circuit.Breaker.EndProbe(Verdict.None, now);
+                circuit.Breaker.ForgetSuccesses();
             }
         }
     }
@@ -187,10 +196,10 @@ internal sealed partial class Breakers(
     {
         circuit.Open(reason, now, random.NextDouble());
         Watch(cluster);
-        Say(cluster, destination, BreakerState.Open, reason, circuit.Breaker.Remaining(now));
+        RecordTransition(cluster, destination, BreakerState.Open, reason, circuit.Breaker.Remaining(now));
         if (destination is not null)
         {
-            Update(cluster);
+            UpdateAvailable(cluster);
         }
     }
 
@@ -203,7 +212,7 @@ internal sealed partial class Breakers(
             {
                 if (runtime.Circuit.Breaker.Advance(now))
                 {
-                    Say(cluster, null, runtime.Circuit.Breaker.State, "its time was over");
+                    RecordTransition(cluster, null, runtime.Circuit.Breaker.State, "its time was over");
                 }
 
                 var (steps, isTroubled) = (0, runtime.Circuit.Breaker.State != BreakerState.Closed);
@@ -213,7 +222,7 @@ internal sealed partial class Breakers(
                     if (known.Circuit.Breaker.Advance(now))
                     {
                         steps++;
-                        Say(cluster, destination, known.Circuit.Breaker.State, "its time was over");
+                        RecordTransition(cluster, destination, known.Circuit.Breaker.State, "its time was over");
                     }
 
                     isTroubled |= known.Circuit.Breaker.State != BreakerState.Closed || known.IsStarting(now, runtime.Settings.SlowStart);
@@ -222,18 +231,18 @@ internal sealed partial class Breakers(
                 runtime.IsTroubled = isTroubled;
                 if (steps > 0)
                 {
-                    Update(cluster);
+                    UpdateAvailable(cluster);
                 }
             }
 
             if (!runtime.IsTroubled)
             {
-                Forget(cluster, runtime);
+                Unwatch(cluster, runtime);
             }
         }
     }
 
-    private void Forget(ClusterState cluster, ClusterRuntime runtime)
+    private void Unwatch(ClusterState cluster, ClusterRuntime runtime)
     {
         lock (_timing)
         {
@@ -252,10 +261,11 @@ internal sealed partial class Breakers(
     }
 
     // The updater tells of destinations that join, and so depends on this.
-    private void Update(ClusterState cluster) =>
+    private void UpdateAvailable(ClusterState cluster) =>
         services.GetRequiredService<IClusterDestinationsUpdater>().UpdateAvailableDestinations(cluster);
 
-    private void Say(ClusterState cluster, DestinationState? destination, BreakerState state, string reason, TimeSpan length = default)
+    private void RecordTransition(
+        ClusterState cluster, DestinationState? destination, BreakerState state, string reason, TimeSpan length = default)
     {
         metrics.Changed(cluster.ClusterId, destination?.DestinationId ?? "");
         var level = state == BreakerState.Open ? LogLevel.Warning : LogLevel.Information;
@@ -267,33 +277,4 @@ internal sealed partial class Breakers(
     [LoggerMessage(Message = "Breaker of {What} {Name} is {State}{Length}: {Reason}")]
     private static partial void LogChange(
         ILogger logger, LogLevel level, string what, string name, BreakerState state, string length, string reason);
-
-    /// <summary>How a cluster's destinations fare, seen from one of them.</summary>
-    private readonly record struct Survey(int Up, int Ejected, int SoundOthers)
-    {
-        public static Survey Of(ClusterState cluster, DestinationState one, TimeSpan now)
-        {
-            var (up, ejected, others) = (0, 0, 0);
-            foreach (var (_, destination) in cluster.Destinations)
-            {
-                var runtime = DestinationRuntime.Of(destination);
-                if (runtime.Mode == DestinationMode.Up)
-                {
-                    up++;
-                    ejected += IsOut(runtime) && destination != one ? 1 : 0;
-                }
-            }
-
-            foreach (var destination in cluster.DestinationsState.AvailableDestinations)
-            {
-                var runtime = DestinationRuntime.Of(destination);
-                others += destination != one && !IsOut(runtime) && runtime.Circuit.Complaint(now) is null ? 1 : 0;
-            }
-
-            return new Survey(up, ejected, others);
-        }
-
-        private static bool IsOut(DestinationRuntime runtime) =>
-            runtime.Circuit.Breaker.State is BreakerState.Open or BreakerState.HalfOpen;
-    }
 }

@@ -89,7 +89,7 @@ internal sealed class Circuit(BreakerSettings settings, OpenTimes times)
     }
 
     /// <summary>Why it ought to be open; null when it ought not.</summary>
-    public string? Complaint(TimeSpan now)
+    public string? ReasonToOpen(TimeSpan now)
     {
         var (hard, any) = (Volatile.Read(ref _hardInRow), Volatile.Read(ref _inRow));
         if (hard >= settings.ConsecutiveFailures || any >= settings.MinimumRequests)

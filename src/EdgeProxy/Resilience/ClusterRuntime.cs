@@ -76,11 +76,11 @@ internal sealed class ClusterRuntime
             DestinationRuntime.Apply(destination, settings.Of(id), (settings.Breaker, settings.Ejection));
         }
 
-        Look(cluster);
+        RefreshDestinations(cluster);
     }
 
     /// <summary>To be called when a destination's mode or weight has changed.</summary>
-    public void Look(ClusterState cluster)
+    public void RefreshDestinations(ClusterState cluster)
     {
         var runtimes = cluster.Destinations.Values.Select(DestinationRuntime.Of).ToList();
         IsWeighted = runtimes.Select(runtime => runtime.Weight).Distinct().Count() > 1;

@@ -26,7 +26,7 @@ internal sealed partial class DestinationKeeper(
         }
 
         runtime.Order(mode);
-        ClusterRuntime.Of(cluster).Look(cluster);
+        ClusterRuntime.Of(cluster).RefreshDestinations(cluster);
         clusters.UpdateAvailableDestinations(cluster);
     }
 

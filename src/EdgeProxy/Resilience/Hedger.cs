@@ -14,7 +14,7 @@ internal sealed class Hedger(string cluster, AttemptSender sender, Attempts atte
     private static readonly TimeSpan Least = TimeSpan.FromMilliseconds(20);
 
     /// <summary>What may be sent twice at once, and at the route's own cluster alone.</summary>
-    public static bool Takes(HttpContext client, EdgeContext edge) =>
+    public static bool CanHedge(HttpContext client, EdgeContext edge) =>
         edge.OtherTimeouts is null
         && (HttpMethods.IsGet(client.Request.Method) || HttpMethods.IsHead(client.Request.Method))
         && !client.MayHaveBody()
@@ -44,7 +44,7 @@ internal sealed class Hedger(string cluster, AttemptSender sender, Attempts atte
         if (wait is not { } alone || edge.Attempt.IsProbe || !Attempts.HasOther(client, tried))
         {
             var only = await sender.SendAsync(request, client, cancellation);
-            Learn(runtime, began, only, edge);
+            AddLatency(runtime, began, only, edge);
             return only;
         }
 
@@ -88,7 +88,6 @@ internal sealed class Hedger(string cluster, AttemptSender sender, Attempts atte
 
         attempts.Hedged(cluster, isSecond ? HedgeResults.Won : isFirst ? HedgeResults.Lost : HedgeResults.Failed);
         attempts.Leave(loser.Attempt.Pass);
-        runtime.Gate?.AdmitWaiters();
         if (isSecond)
         {
             runtime.Latencies.Add(attempts.Now, attempts.Now - began); // at least so long the first would have taken
@@ -113,7 +112,7 @@ internal sealed class Hedger(string cluster, AttemptSender sender, Attempts atte
             var answer = await answering;
             if (began is { } start)
             {
-                Learn(runtime, start, answer, edge);
+                AddLatency(runtime, start, answer, edge);
             }
 
             return answer;
@@ -150,7 +149,7 @@ internal sealed class Hedger(string cluster, AttemptSender sender, Attempts atte
         return false;
     }
 
-    private void Learn(ClusterRuntime runtime, TimeSpan began, HttpResponseMessage answer, EdgeContext edge)
+    private void AddLatency(ClusterRuntime runtime, TimeSpan began, HttpResponseMessage answer, EdgeContext edge)
     {
         if (IsGood(answer, edge))
         {

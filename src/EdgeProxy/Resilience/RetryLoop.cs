@@ -35,7 +35,7 @@ internal sealed class RetryLoop(string cluster, AttemptSender sender, Hedger hed
             Number(request, tried.Count);
             try
             {
-                answer = await (tried.Count == 1 && client.Edge() is { Route.Hedge: { } hedge } edge && Hedger.Takes(client, edge)
+                answer = await (tried.Count == 1 && client.Edge() is { Route.Hedge: { } hedge } edge && Hedger.CanHedge(client, edge)
                     ? hedger.SendAsync(request, client, hedge, tried, cancellation)
                     : sender.SendAsync(request, client, cancellation));
             }

@@ -12,7 +12,7 @@ internal sealed class Upload : BodyStream
     private static readonly AsyncLocal<Upload?> Ambient = new();
 
     private readonly CancellationTokenSource _ended;
-    private readonly TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _headKnown = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Stream _body;
     private MemoryStream? _record;
     private int _recordMax;
@@ -58,7 +58,7 @@ internal sealed class Upload : BodyStream
     public AttemptLimit? Limit { get; set; }
 
     /// <summary>Completes when the answer's head, or its absence, is known.</summary>
-    public Task Settled => _settled.Task;
+    public Task HeadKnown => _headKnown.Task;
 
     /// <summary>
     /// Puts an upload between the client's body and who copies it, and makes it current for this flow, until the answer has ended:
@@ -84,7 +84,7 @@ internal sealed class Upload : BodyStream
     public void EndEarly()
     {
         _endedEarly = true;
-        _settled.TrySetResult();
+        _headKnown.TrySetResult();
         try
         {
             _ended.Cancel();
@@ -95,14 +95,8 @@ internal sealed class Upload : BodyStream
         }
     }
 
-    /// <summary>Completes <see cref="Settled"/>, unless the connection is <paramref name="awaiting"/> the head still.</summary>
-    public void SettleUnless(bool awaiting)
-    {
-        if (!awaiting)
-        {
-            _settled.TrySetResult();
-        }
-    }
+    /// <summary>Completes <see cref="HeadKnown"/>.</summary>
+    public void MarkHeadKnown() => _headKnown.TrySetResult();
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
@@ -152,7 +146,7 @@ internal sealed class Upload : BodyStream
     {
         _ended.Dispose();
         _body = Null;
-        _settled.TrySetResult();
+        _headKnown.TrySetResult();
         base.Dispose(disposing);
     }
 }

@@ -10,7 +10,7 @@ internal sealed class UpstreamHandler(UpstreamPools pools, AttemptSender sender,
         HttpRequestMessage request, HttpContext client, EdgeContext edge, CancellationToken cancellation) =>
         edge.Route!.Retry is { } retry && !client.AsksForUpgrade()
             ? retries.SendAsync(request, client, retry, cancellation)
-            : edge.Route.Hedge is { } hedge && Hedger.Takes(client, edge)
+            : edge.Route.Hedge is { } hedge && Hedger.CanHedge(client, edge)
             ? hedger.SendAsync(request, client, hedge, cancellation)
             : sender.SendAsync(request, client, cancellation);
 

@@ -119,7 +119,7 @@ internal sealed class UpstreamStream(Stream inner) : Stream
         catch (IOException exception)
         {
             // A destination that answers and closes breaks the upload first; the answer may be right behind.
-            await upload.Settled.WaitAsync(upload.Ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await upload.HeadKnown.WaitAsync(upload.Ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (_awaiting)
             {
                 throw new UpstreamClosedException(_reused, exception);
@@ -175,7 +175,7 @@ internal sealed class UpstreamStream(Stream inner) : Stream
         }
         catch (IOException exception) when (_awaiting && exception is not UpstreamClosedException)
         {
-            _upload?.SettleUnless(false);
+            _upload?.MarkHeadKnown();
             throw new UpstreamClosedException(_reused, exception);
         }
         finally
@@ -189,7 +189,7 @@ internal sealed class UpstreamStream(Stream inner) : Stream
     {
         if (count == 0)
         {
-            _upload?.SettleUnless(false);
+            _upload?.MarkHeadKnown();
             throw new UpstreamClosedException(_reused);
         }
 
@@ -199,7 +199,7 @@ internal sealed class UpstreamStream(Stream inner) : Stream
         if (_switched || _upload is not { } upload)
         {
             _awaiting = false;
-            _upload?.SettleUnless(false);
+            _upload?.MarkHeadKnown();
             return count;
         }
 
@@ -208,7 +208,11 @@ internal sealed class UpstreamStream(Stream inner) : Stream
         if (status < 300 || !isUnderWay || count + AnswerHead.MarkLength > buffer.Length)
         {
             // The answer to a whole request, an interim one, or one given while the request is read, as by an echo.
-            upload.SettleUnless(_awaiting);
+            if (!_awaiting)
+            {
+                upload.MarkHeadKnown();
+            }
+
             return count;
         }
 
@@ -246,7 +250,7 @@ internal sealed class UpstreamStream(Stream inner) : Stream
 
     protected override void Dispose(bool disposing)
     {
-        _upload?.SettleUnless(false);
+        _upload?.MarkHeadKnown();
         inner.Dispose();
         base.Dispose(disposing);
     }

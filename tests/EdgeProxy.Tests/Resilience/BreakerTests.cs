@@ -49,7 +49,7 @@ public sealed class BreakerTests
         {
             Assert.True(breaker.TryProbe(now, canWait: false));
             Assert.False(breaker.TryProbe(now + Seconds(4.9), canWait: false));
-            Assert.Equal(probe == 2, breaker.Settle(Verdict.Success, now));
+            Assert.Equal(probe == 2, breaker.EndProbe(Verdict.Success, now));
             Assert.False(breaker.TryProbe(now + Breaker.BetweenProbes - TimeSpan.FromTicks(1), canWait: false));
         }
 
@@ -68,7 +68,7 @@ public sealed class BreakerTests
         for (var i = 0; i < 10; i++)
         {
             Assert.True(breaker.TryProbe(Seconds(5 + i), canWait: false));
-            Assert.False(breaker.Settle(Verdict.None, Seconds(5 + i)));
+            Assert.False(breaker.EndProbe(Verdict.None, Seconds(5 + i)));
         }
 
         Assert.Equal(BreakerState.HalfOpen, breaker.State);
@@ -84,9 +84,9 @@ public sealed class BreakerTests
             Assert.False(breaker.TryProbe(Seconds(9.9 + (5 * probe)), canWait: false));
         }
 
-        Assert.False(breaker.Settle(Verdict.Success, Seconds(20)));
-        Assert.False(breaker.Settle(Verdict.Success, Seconds(20)));
-        Assert.True(breaker.Settle(Verdict.Success, Seconds(20)));
+        Assert.False(breaker.EndProbe(Verdict.Success, Seconds(20)));
+        Assert.False(breaker.EndProbe(Verdict.Success, Seconds(20)));
+        Assert.True(breaker.EndProbe(Verdict.Success, Seconds(20)));
     }
 
     [Fact]
@@ -142,7 +142,7 @@ public sealed class BreakerTests
                         probing |= isProbe;
                         break;
                     case 4 or 5 when probing:
-                        breaker.Settle(kind == 4 ? Verdict.Success : Verdict.None, now);
+                        breaker.EndProbe(kind == 4 ? Verdict.Success : Verdict.None, now);
                         probing = false;
                         break;
                 }
@@ -169,7 +169,7 @@ public sealed class BreakerTests
         for (var probe = 0; probe < Breaker.ProbesNeeded; probe++)
         {
             Assert.True(breaker.TryProbe(now + Seconds(probe * 0.5), canWait: false));
-            breaker.Settle(Verdict.Success, now + Seconds(probe * 0.5));
+            breaker.EndProbe(Verdict.Success, now + Seconds(probe * 0.5));
         }
 
         Assert.True(breaker.Advance(now + Seconds(11)));

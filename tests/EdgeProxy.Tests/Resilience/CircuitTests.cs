@@ -68,7 +68,7 @@ public sealed class CircuitTests
         var circuit = new Circuit(new BreakerSettings(), Times);
         Count(circuit, Verdict.Success, successes);
         Count(circuit, Verdict.Failure, failures);
-        Assert.Equal(opens, circuit.Complaint(TimeSpan.FromSeconds(1)) is not null);
+        Assert.Equal(opens, circuit.ReasonToOpen(TimeSpan.FromSeconds(1)) is not null);
     }
 
     [Fact]
@@ -80,10 +80,10 @@ public sealed class CircuitTests
             Count(circuit, Verdict.HardFailure, 4);
             Count(circuit, between, 1);
             Count(circuit, Verdict.HardFailure, 4);
-            Assert.Null(circuit.Complaint(TimeSpan.FromSeconds(1)));
+            Assert.Null(circuit.ReasonToOpen(TimeSpan.FromSeconds(1)));
             Count(circuit, Verdict.None, 1);
             Count(circuit, Verdict.HardFailure, 1);
-            Assert.NotNull(circuit.Complaint(TimeSpan.FromSeconds(1)));
+            Assert.NotNull(circuit.ReasonToOpen(TimeSpan.FromSeconds(1)));
         }
     }
 
@@ -96,7 +96,7 @@ public sealed class CircuitTests
         {
             Count(circuit, Verdict.Failure, 19);
             Count(circuit, i % 2 == 0 ? Verdict.Success : Verdict.Alive, 1);
-            Assert.Null(circuit.Complaint(TimeSpan.FromSeconds(1)));
+            Assert.Null(circuit.ReasonToOpen(TimeSpan.FromSeconds(1)));
         }
     }
 
@@ -106,9 +106,9 @@ public sealed class CircuitTests
         var circuit = new Circuit(new BreakerSettings(), Times);
         Count(circuit, Verdict.Success, 10_000);
         Count(circuit, Verdict.Failure, 19);
-        Assert.Null(circuit.Complaint(TimeSpan.FromSeconds(1)));
+        Assert.Null(circuit.ReasonToOpen(TimeSpan.FromSeconds(1)));
         Count(circuit, Verdict.Failure, 1);
-        Assert.Equal("20 failures in a row", circuit.Complaint(TimeSpan.FromSeconds(1)));
+        Assert.Equal("20 failures in a row", circuit.ReasonToOpen(TimeSpan.FromSeconds(1)));
     }
 
     [Fact]
@@ -120,7 +120,7 @@ public sealed class CircuitTests
             circuit.Amend(TimeSpan.FromSeconds(1), circuit.Count(Verdict.Success, TimeSpan.FromSeconds(1)));
         }
 
-        Assert.Contains("20 of 20", circuit.Complaint(TimeSpan.FromSeconds(1)));
+        Assert.Contains("20 of 20", circuit.ReasonToOpen(TimeSpan.FromSeconds(1)));
     }
 
     [Theory]
@@ -131,12 +131,12 @@ public sealed class CircuitTests
         var circuit = new Circuit(new BreakerSettings(), Times);
         Count(circuit, Verdict.Success, 10_000);
         BreakOff(circuit, 4, atATime);
-        Assert.Null(circuit.Complaint(TimeSpan.FromSeconds(1)));
+        Assert.Null(circuit.ReasonToOpen(TimeSpan.FromSeconds(1)));
         Count(circuit, Verdict.Success, 1);
         BreakOff(circuit, 4, atATime);
-        Assert.Null(circuit.Complaint(TimeSpan.FromSeconds(1)));
+        Assert.Null(circuit.ReasonToOpen(TimeSpan.FromSeconds(1)));
         BreakOff(circuit, 1, 1);
-        Assert.Equal("5 failures in a row", circuit.Complaint(TimeSpan.FromSeconds(1)));
+        Assert.Equal("5 failures in a row", circuit.ReasonToOpen(TimeSpan.FromSeconds(1)));
     }
 
     [Theory]
