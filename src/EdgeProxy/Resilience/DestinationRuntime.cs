@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using EdgeProxy.Configuration;
+using EdgeProxy.Shedding;
 using Yarp.ReverseProxy.Model;
 
 namespace EdgeProxy.Resilience;
@@ -93,22 +94,7 @@ internal sealed class DestinationRuntime
     public void Enter() => Interlocked.Increment(ref _inFlight);
 
     /// <summary>Enters unless <paramref name="max"/> attempts are under way.</summary>
-    public bool TryEnter(int max)
-    {
-        var inside = InFlight;
-        while (inside < max)
-        {
-            var seen = Interlocked.CompareExchange(ref _inFlight, inside + 1, inside);
-            if (seen == inside)
-            {
-                return true;
-            }
-
-            inside = seen;
-        }
-
-        return false;
-    }
+    public bool TryEnter(int max) => BoundedCount.TryIncrement(ref _inFlight, max);
 
     public void Leave() => Interlocked.Decrement(ref _inFlight);
 

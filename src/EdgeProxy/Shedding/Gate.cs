@@ -142,21 +142,5 @@ internal sealed class Gate(ConcurrencySettings bounds)
         Interlocked.Decrement(ref _waiting);
     }
 
-    private bool TryCount()
-    {
-        var max = _bounds.Max ?? int.MaxValue;
-        var inside = Inside;
-        while (inside < max)
-        {
-            var seen = Interlocked.CompareExchange(ref _inside, inside + 1, inside);
-            if (seen == inside)
-            {
-                return true;
-            }
-
-            inside = seen;
-        }
-
-        return false;
-    }
+    private bool TryCount() => BoundedCount.TryIncrement(ref _inside, _bounds.Max ?? int.MaxValue);
 }
