@@ -32,7 +32,10 @@ internal static class UpstreamFields
     public static StringValues Status(StringValues before, EdgeFailure failure, string edgeName)
     {
         var ours = $"{edgeName}; received-status={failure.Status}; details=\"{failure.Error.Code}\"";
-        return StringValues.Concat(
-            before.Where(line => line?.StartsWith(edgeName + ";", StringComparison.Ordinal) is false).ToArray(), ours);
+        return StringValues.Concat(StatusOfOthers(before, edgeName), ours);
     }
+
+    /// <summary>Lines of `Proxy-Status` less those that this edge wrote: it has something else to say now.</summary>
+    public static string[] StatusOfOthers(IEnumerable<string?> lines, string edgeName) =>
+        [.. lines.OfType<string>().Where(line => !line.StartsWith(edgeName + ";", StringComparison.Ordinal))];
 }

@@ -38,7 +38,7 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
                 ResponseFields.Clean(answer, edge.Revision.Edge.Name);
                 if (PassOf(edge, race).Runtime is { IsInPanic: true })
                 {
-                    ResponseFields.Note(answer, edge.Revision.Edge.Name, "panic");
+                    ResponseFields.SetDetails(answer, edge.Revision.Edge.Name, "panic");
                 }
 
                 return answer;

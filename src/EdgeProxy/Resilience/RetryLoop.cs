@@ -142,6 +142,6 @@ internal sealed class RetryLoop(string cluster, AttemptSender sender, Hedger hed
             return;
         }
 
-        ResponseFields.Note(answer, client.Edge().Revision.Edge.Name, EdgeErrors.RetryBudgetExhausted.Code);
+        ResponseFields.SetDetails(answer, client.Edge().Revision.Edge.Name, EdgeErrors.RetryBudgetExhausted.Code);
     }
 }

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using EdgeProxy.Errors;
 
 namespace EdgeProxy.Yarp;
 
@@ -42,11 +43,11 @@ internal static class ResponseFields
     }
 
     /// <summary>Tells of an answer that is the destination's how the edge came by it; takes the place of what it told before.</summary>
-    public static void Note(HttpResponseMessage answer, string edgeName, string details)
+    public static void SetDetails(HttpResponseMessage answer, string edgeName, string details)
     {
         var fields = answer.Headers;
         var others = fields.NonValidated.TryGetValues(EdgeFields.ProxyStatus, out var before)
-            ? before.Where(line => !line.StartsWith(edgeName + ";", StringComparison.Ordinal)).ToArray()
+            ? UpstreamFields.StatusOfOthers(before, edgeName)
             : [];
         fields.Remove(EdgeFields.ProxyStatus);
         fields.TryAddWithoutValidation(EdgeFields.ProxyStatus, others.Append($"{edgeName}; details=\"{details}\""));
