@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Connections;
 using Yarp.ReverseProxy.Model;
 
 namespace EdgeProxy.Errors;
@@ -9,6 +10,7 @@ internal static class FailureCauses
     public static EdgeError OfException(HttpContext context, Exception exception) => exception switch
     {
         BadHttpRequestException bad => OfBadRequest(context, bad),
+        ConnectionResetException or ConnectionAbortedException => EdgeErrors.ClientDisconnected, // before it is signalled, at times
         OperationCanceledException or IOException when context.RequestAborted.IsCancellationRequested => EdgeErrors.ClientDisconnected,
         _ => EdgeErrors.InternalError,
     };

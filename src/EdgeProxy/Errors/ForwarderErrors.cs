@@ -26,6 +26,7 @@ internal static class ForwarderErrors
             {
                 ResponseTimeoutException => EdgeErrors.UpstreamResponseTimeout,
                 { InnerException: TimeoutException } => EdgeErrors.UpstreamConnectTimeout,
+                _ when context.Edge() is { UploadEndedEarly: true, ClientKeptWaiting: false } => EdgeErrors.UpstreamWriteTimeout,
                 _ => EdgeErrors.UpstreamIdleTimeout,
             },
 

@@ -1,5 +1,6 @@
 using EdgeProxy.Errors;
 using EdgeProxy.Tests.Configuration;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 using Xunit;
 using Yarp.ReverseProxy.Forwarder;
@@ -15,12 +16,47 @@ public sealed class FailureCausesTests
     [InlineData(true, false, "deadline_exceeded")]
     public void A_forward_that_was_given_up_ended_by_the_deadline_or_by_the_client(bool deadline, bool isGone, string code)
     {
-        var context = new DefaultHttpContext { RequestAborted = new CancellationToken(isGone) };
-        var revision = Configurations.Read(Configurations.Document()).Revision!;
-        context.Features.Set(new EdgeContext(revision, "id", startedAt: 0) { DeadlinePassed = deadline });
-        context.Features.Set<IForwarderErrorFeature>(new Report(ForwarderError.RequestCanceled));
+        var context = ContextOf(ForwarderError.RequestCanceled, edge => edge.DeadlinePassed = deadline);
+        context.RequestAborted = new CancellationToken(isGone);
 
         Assert.Equal(code, FailureCauses.OfOutcome(context)?.Code);
+    }
+
+    /// <summary>The platform's client, at times, gives up an attempt before it hears of the body, and then reports the attempt alone.</summary>
+    [Theory]
+    [InlineData(false, false, "upstream_idle_timeout")]
+    [InlineData(true, false, "upstream_write_timeout")]
+    [InlineData(true, true, "upstream_idle_timeout")]
+    public void A_destination_that_is_silent_before_it_has_the_whole_body_does_not_read_it(bool isUnread, bool isClientSlow, string code)
+    {
+        var context = ContextOf(ForwarderError.RequestTimedOut, edge =>
+        {
+            edge.UploadEndedEarly = isUnread;
+            edge.ClientKeptWaiting = isClientSlow;
+        });
+
+        Assert.Equal(code, FailureCauses.OfOutcome(context)?.Code);
+    }
+
+    /// <summary>The server fails a read of the body before it signals that the client has gone.</summary>
+    [Fact]
+    public void A_connection_that_breaks_while_the_edge_reads_is_the_client_s_doing()
+    {
+        var context = new DefaultHttpContext();
+
+        Assert.Equal(EdgeErrors.ClientDisconnected, FailureCauses.OfException(context, new ConnectionResetException("")));
+        Assert.Equal(EdgeErrors.ClientDisconnected, FailureCauses.OfException(context, new ConnectionAbortedException()));
+        Assert.Equal(EdgeErrors.InternalError, FailureCauses.OfException(context, new IOException()));
+    }
+
+    private static DefaultHttpContext ContextOf(ForwarderError error, Action<EdgeContext> set)
+    {
+        var context = new DefaultHttpContext();
+        var edge = new EdgeContext(Configurations.Read(Configurations.Document()).Revision!, "id", startedAt: 0);
+        set(edge);
+        context.Features.Set(edge);
+        context.Features.Set<IForwarderErrorFeature>(new Report(error));
+        return context;
     }
 
     private sealed record Report(ForwarderError Error) : IForwarderErrorFeature
