@@ -51,7 +51,7 @@ internal sealed class Hedger(string cluster, AttemptSender sender, Attempts atte
         using var first = new RacingAttempt(edge.Attempt, cancellation);
         var answering = sender.SendAsync(request, client, first.Token, first);
         await attempts.AloneAsync(answering, alone, first.Token);
-        if (answering.IsCompleted || !TrySecond(client, runtime, tried, out var pass))
+        if (answering.IsCompleted || cancellation.IsCancellationRequested || !TrySecond(client, runtime, tried, out var pass))
         {
             return await TakeAsync(edge, runtime, began, first, first, answering);
         }

@@ -52,6 +52,39 @@ public sealed class HedgeTests
         Assert.Equal(0, readings.Gauges()["edgeproxy_breaker_state{cluster=up,destination=a}"]);
     }
 
+    [Theory]
+    [InlineData("1.1")]
+    [InlineData("2.0")]
+    public async Task For_a_client_that_has_gone_nobody_else_is_asked(string version)
+    {
+        var arrived = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var slow = await Upstream.StartAsync(context =>
+        {
+            arrived.TrySetResult();
+            return WaitForEver(context);
+        });
+        await using var other = await Upstream.StartAsync();
+        await using var edge = await Edge.StartAsync(Two(slow.Address, other.Address, "\"Hedge\": { \"After\": \"9s\" }"));
+        using var readings = new Readings(edge);
+        using var leave = new CancellationTokenSource();
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/")
+        {
+            Version = Version.Parse(version),
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
+
+        var answer = edge.Client.SendAsync(request, leave.Token);
+        await arrived.Task.WaitAsync(Wait.Patience);
+        await leave.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => answer);
+        await _gaveUp.Task.WaitAsync(Wait.Patience);
+        await AllIsAtRestAsync(edge);
+        Assert.Equal(0, readings["edgeproxy_hedges_total{cluster=up,result=failed}"]);
+        Assert.Equal(1, readings["edgeproxy_attempts_total{cluster=up,outcome=canceled}"]);
+        Assert.Equal(0, other.Hits);
+    }
+
     [Fact]
     public async Task An_answer_in_time_and_a_method_that_changes_something_are_sent_once()
     {
