@@ -42,10 +42,13 @@ internal sealed partial class LeasedBucketStore
     {
         foreach (ref var take in verdict.Takes)
         {
-            if (take is { Outcome: TakeOutcome.NotAsked, IsCutOff: true } && IsOwed(take)
-                && node.Recall(ref take, now, isLate: CanAsk(take.Name), link.Nodes))
+            if (take is { Outcome: TakeOutcome.NotAsked, IsCutOff: true } && IsOwed(take))
             {
-                local.Learn(take, link.Nodes);
+                take.IsLate = CanAsk(take.Name);
+                if (node.Recall(ref take, now, take.IsLate, link.Nodes))
+                {
+                    local.Learn(take, link.Nodes);
+                }
             }
         }
 

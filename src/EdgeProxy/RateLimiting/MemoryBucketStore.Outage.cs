@@ -5,8 +5,46 @@ namespace EdgeProxy.RateLimiting;
 /// <content>What a node without its shared store begins with, and what it tells that store later.</content>
 internal sealed partial class MemoryBucketStore
 {
+    /// <summary>
+    /// For how long a node is new, in microseconds: what clients have left of their buckets it may not know, and its code is not yet
+    /// compiled, so that answers of the shared store seem late that are not.
+    /// </summary>
+    public const long New = 10_000_000;
+
+    private readonly long _startedAt;
+
     /// <summary>Notes what the shared store said is left, so that an outage goes on from there: this node's share of it.</summary>
     public void Learn(in BucketTake take, int nodes)
+    {
+        var levels = take.Levels;
+        for (var i = 0; i < take.Limits!.Rates.Length; i++)
+        {
+            levels[i] /= nodes;
+        }
+
+        Begin(take, nodes, levels, isToReplace: true);
+    }
+
+    /// <summary>
+    /// The shared store is there and only its answer is late. While this node is new, others may have emptied a bucket that it knows
+    /// nothing of: that begins with this node's share of what came in lately, but with enough for one request.
+    /// </summary>
+    public void BeginLow(in BucketTake take, long cost, int nodes)
+    {
+        if (Now() - _startedAt < New)
+        {
+            var levels = default(Levels);
+            for (var i = 0; i < take.Limits!.Rates.Length; i++)
+            {
+                var share = take.Limits.Rates[i].Share(nodes);
+                levels[i] = Math.Min(share.Capacity, Math.Max(cost, share.Refill(0, LeaseTerms.Unseen)));
+            }
+
+            Begin(take, nodes, levels, isToReplace: false);
+        }
+    }
+
+    private void Begin(in BucketTake take, int nodes, in Levels levels, bool isToReplace)
     {
         var (high, low) = take.Name.Hash(_hash);
         var table = TableOf(low);
@@ -14,20 +52,15 @@ internal sealed partial class MemoryBucketStore
         {
             var now = table.Tick(Now());
             ref var bucket = ref table.Find(high, low, now);
-            if (Unsafe.IsNullRef(ref bucket))
+            var isNew = Unsafe.IsNullRef(ref bucket);
+            if (isNew)
             {
                 bucket = ref table.Add(high, low, now);
             }
 
-            if (!Unsafe.IsNullRef(ref bucket))
+            if ((isNew || isToReplace) && !Unsafe.IsNullRef(ref bucket))
             {
-                var levels = take.Levels;
-                for (var i = 0; i < take.Limits!.Rates.Length; i++)
-                {
-                    levels[i] /= nodes;
-                }
-
-                Write(ref bucket, take.Limits, nodes, now, levels);
+                Write(ref bucket, take.Limits!, nodes, now, levels);
             }
         }
     }

@@ -21,6 +21,7 @@ internal sealed partial class MemoryBucketStore : IBucketStore
     public MemoryBucketStore(TimeProvider time, int most = DefaultMost, int stripes = 256)
     {
         _time = time;
+        _startedAt = Now();
         _tables = [.. Enumerable.Range(0, stripes).Select(_ => new BucketTable(Math.Max(1, most / stripes)))];
         _hash = SipHash.WithSecretKey();
     }

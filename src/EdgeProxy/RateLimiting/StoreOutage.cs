@@ -4,11 +4,15 @@ namespace EdgeProxy.RateLimiting;
 internal static class StoreOutage
 {
     /// <summary>Decides all that is undecided, see <see cref="Decide"/>: the store did not answer.</summary>
-    public static void DecideAll(RateLimitVerdict verdict, MemoryBucketStore local, int nodes)
+    /// <param name="isLate">It is there, and was only too slow.</param>
+    public static void DecideAll(RateLimitVerdict verdict, MemoryBucketStore local, int nodes, bool isLate)
     {
         foreach (ref var take in verdict.Takes)
         {
-            take.IsCutOff |= take.Outcome == TakeOutcome.NotAsked;
+            if (take.Outcome == TakeOutcome.NotAsked)
+            {
+                (take.IsCutOff, take.IsLate) = (true, isLate);
+            }
         }
 
         Decide(verdict, local, nodes);
@@ -22,9 +26,18 @@ internal static class StoreOutage
         var isClosed = false;
         foreach (ref var take in verdict.Takes)
         {
-            if (take is not { Limits: not null, Outcome: TakeOutcome.NotAsked, IsCutOff: true }
-                || take.Policy.OnStoreOutage == StoreOutagePolicy.Local)
+            if (take is not { Limits: not null, Outcome: TakeOutcome.NotAsked, IsCutOff: true })
             {
+                continue;
+            }
+
+            if (take.Policy.OnStoreOutage == StoreOutagePolicy.Local)
+            {
+                if (take.IsLate)
+                {
+                    local.BeginLow(take, verdict.Cost, nodes);
+                }
+
                 continue;
             }
 

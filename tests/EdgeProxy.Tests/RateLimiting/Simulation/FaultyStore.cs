@@ -162,7 +162,7 @@ internal sealed class FaultyStore(SimulatedWorld world, LeaseOptions options, Ra
             var reply = await CallAsync(() => store.Answer(takes, verdict.Cost), patience: 0, _ => { });
             if (!reply.IsAnswered)
             {
-                StoreOutage.DecideAll(verdict, local, Nodes);
+                StoreOutage.DecideAll(verdict, local, Nodes, isLate: IsUp);
                 return;
             }
 

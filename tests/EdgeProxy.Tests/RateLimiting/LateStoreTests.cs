@@ -1,0 +1,58 @@
+using EdgeProxy.RateLimiting;
+using Xunit;
+
+namespace EdgeProxy.Tests.RateLimiting;
+
+/// <summary>The shared store is there, and an answer of it comes too late: what a node does that knows nothing of the bucket.</summary>
+public sealed class LateStoreTests
+{
+    private const int Nodes = 3;
+
+    private readonly ManualTime _time = new();
+    private readonly MemoryBucketStore _store;
+    private readonly RateLimitPolicy _wide = Limits.Policy(Limits.Of(1000, 1000, 1));
+    private readonly RateLimitPolicy _narrow = Limits.Policy(Limits.Of(20, 10, 1));
+
+    public LateStoreTests() => _store = new MemoryBucketStore(_time);
+
+    [Fact]
+    public void A_new_node_admits_its_share_of_a_tenth_of_a_second()
+    {
+        Assert.Equal(33, Admitted("acme", _wide, isLate: true));
+        _time.Micros += 60_000;
+        Assert.Equal(20, Admitted("acme", _wide, isLate: true));
+    }
+
+    [Fact]
+    public void One_request_goes_through_whatever_the_limit_is()
+    {
+        Assert.Equal(1, Admitted("acme", _narrow, isLate: true));
+        Assert.Equal(1, Admitted("dear", _narrow, isLate: true, cost: 6));
+    }
+
+    [Fact]
+    public void What_the_node_knows_of_a_bucket_stands()
+    {
+        var take = Limits.Take(_wide, "acme");
+        take.Levels[0] = 300 * Rate.Token;
+        _store.Learn(take, Nodes);
+
+        Assert.Equal(100, Admitted("acme", _wide, isLate: true));
+    }
+
+    [Fact]
+    public void Without_the_store_and_later_on_a_node_has_its_share_of_the_bucket()
+    {
+        Assert.Equal(333, Admitted("acme", _wide, isLate: false));
+        _time.Micros += MemoryBucketStore.New;
+
+        Assert.Equal(333, Admitted("other", _wide, isLate: true));
+    }
+
+    private int Admitted(string client, RateLimitPolicy policy, bool isLate, int cost = 1) => Enumerable.Range(0, 1000).Count(_ =>
+    {
+        var verdict = Limits.Verdict(cost, [Limits.Take(policy, client)]);
+        StoreOutage.DecideAll(verdict, _store, Nodes, isLate);
+        return verdict.Admitted;
+    });
+}
