@@ -22,7 +22,7 @@ public sealed class FailureCausesTests
         Assert.Equal(code, FailureCauses.OfOutcome(context)?.Code);
     }
 
-    /// <summary>The platform's client, at times, gives up an attempt before it hears of the body, and then reports the attempt alone.</summary>
+    /// <summary>The platform's client, at times, gives an attempt up before it hears of the body, and reports the attempt alone.</summary>
     [Theory]
     [InlineData(false, false, "upstream_idle_timeout")]
     [InlineData(true, false, "upstream_write_timeout")]
