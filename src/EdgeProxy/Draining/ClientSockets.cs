@@ -99,6 +99,7 @@ internal sealed class ClientSockets(IOptions<SocketTransportOptions> options, IL
 
         public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default)
         {
+            await new PoolTurn(); // as many clients as there is time for; the others wait in the socket's queue, and not open ones
             var connection = await inner.AcceptAsync(cancellationToken);
             if (connection is not null)
             {
