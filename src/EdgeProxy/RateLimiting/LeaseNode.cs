@@ -24,6 +24,9 @@ internal sealed partial class LeaseNode
         _hash = SipHash.WithSecretKey();
     }
 
+    /// <summary>There are leases, or debts to be told. Read without a lock: it may be about to change.</summary>
+    public bool IsHolding => Array.Exists(_tables, static table => table.Holders.Count > 0);
+
     /// <summary>Buckets that the node keeps something about.</summary>
     public int Count => _tables.Sum(table => table.Count);
 

@@ -7,6 +7,9 @@ internal sealed class LeaseWorker(LeasedBucketStore leases, TimeProvider time) :
 {
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(100);
 
+    /// <summary>While nothing is held: an idle edge is to cost next to nothing.</summary>
+    private static readonly TimeSpan IdleTick = TimeSpan.FromMilliseconds(500);
+
     private static readonly TimeSpan LongestWarmUp = TimeSpan.FromSeconds(1);
 
     /// <summary>How long the return of all leases may take at the end; what does not get through runs out.</summary>
@@ -33,6 +36,11 @@ internal sealed class LeaseWorker(LeasedBucketStore leases, TimeProvider time) :
             while (await timer.WaitForNextTickAsync(stoppingToken))
             {
                 leases.Sweep();
+                var period = leases.IsHolding ? Tick : IdleTick;
+                if (timer.Period != period)
+                {
+                    timer.Period = period;
+                }
             }
         }
         catch (OperationCanceledException)

@@ -111,6 +111,9 @@ internal sealed partial class LeasedBucketStore(
         }
     }
 
+    /// <summary>There is something that <see cref="Sweep"/> looks at.</summary>
+    public bool IsHolding => node.IsHolding;
+
     /// <summary>Gives back leases that nobody spends from, and tells debts. Called now and then.</summary>
     public void Sweep()
     {
