@@ -10,8 +10,9 @@ import time
 class Load:
     """Sends at times set beforehand, whatever becomes of the requests before."""
 
-    def __init__(self, port, rate, connections):
+    def __init__(self, port, rate, connections, path=b"/"):
         self.port = port
+        self.path = path
         self.rate = rate  # requests a second
         self.connections = connections
         self.results = []  # (sent, seconds, who answered or None)
@@ -39,7 +40,7 @@ class Load:
                 if connection is None:
                     connection = await asyncio.open_connection("127.0.0.1", self.port)
                 reader, writer = connection
-                writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                writer.write(b"GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n" % self.path)
                 head = await reader.readuntil(b"\r\n\r\n")
                 length = int(re.search(rb"Content-Length: (\d+)", head)[1])
                 body = await reader.readexactly(length)

@@ -3,6 +3,7 @@
 measure.py BINARY small|full. Needs nginx and slowhttptest. What the columns say: load/README.md.
 """
 import asyncio
+import multiprocessing
 import os
 import socket
 import subprocess
@@ -59,49 +60,64 @@ def seconds_of_processor(process):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def sample(process, samples, stop):
+    """In a process of its own: to list twenty thousand files takes longer than a request does."""
+    while not stop.wait(0.5):
+        samples.put((time.monotonic(), len(os.listdir(f"/proc/{process.pid}/fd")), megabytes(process), seconds_of_processor(process)))
+    samples.put(None)
+
+
+def phases(samples):
+    """The time in which nine tenths of the most that were ever open are open."""
+    most = max(files for _, files, _, _ in samples)
+    there = [one for one in samples if one[1] >= 0.9 * most]
+    return most, there[0], there[-1]
+
+
 async def measure(binary, way, small):
-    clients, rate, length = (10_000, 1000, 30) if small else (10_000, 1000, 90)
+    clients, rate, length = (10_000, 1000, 60) if small else (10_000, 1000, 120)
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
         nginx, upstream = start_nginx(folder)
         process, port, _ = start_edge(binary, folder, configuration(upstream))
-        load = Load(port, 100, 16)
-        running = asyncio.create_task(load.run())
+        load, direct = Load(port, 100, 16), Load(upstream, 100, 16, b"/well")
+        running = asyncio.gather(load.run(), direct.run())
+        samples, stop = multiprocessing.Queue(), multiprocessing.Event()
+        multiprocessing.Process(target=sample, args=(process, samples, stop), daemon=True).start()
         try:
             await asyncio.sleep(5)
             started = time.monotonic()
             await asyncio.sleep(10)
-            slow = time.monotonic()
-            idle, at = seconds_of_processor(process), megabytes(process)
+            coming, before = time.monotonic(), megabytes(process)
             attack = subprocess.Popen(
                 ["slowhttptest", *WAYS[way], "-c", str(clients), "-r", str(rate), "-l", str(length),
                  "-u", f"http://127.0.0.1:{port}/large", "-v", "0"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            peak, files = at, 0
             while attack.poll() is None:
-                await asyncio.sleep(0.5)
-                peak = max(peak, megabytes(process))
-                files = max(files, len(os.listdir(f"/proc/{process.pid}/fd")))
-            over = time.monotonic()
-            busy = seconds_of_processor(process) - idle
+                await asyncio.sleep(0.1)
+            await asyncio.sleep(2)
+            gone = time.monotonic()
         finally:
-            load.stopped = True
+            stop.set()
+            load.stopped = direct.stopped = True
             await running
+            seen = list(iter(samples.get, None))
             for one in (process, nginx):
                 one.terminate()
                 one.wait()
-    before = [seconds for sent, seconds, _ in load.results if started <= sent < slow]
-    during = [(seconds, who) for sent, seconds, who in load.results if slow <= sent < over]
-    failed = sum(who is None for _, who in during)
-    late = p99([seconds for seconds, _ in during])
-    print(f"| {way} | {files} | {len(during)} | {failed} | {p99(before):.1f} | {late:.1f} | {late / p99(before):.2f} | {at:.0f} |"
-          f" {peak:.0f} | {busy / (over - slow):.2f} |", flush=True)
+    most, first, last = phases([one for one in seen if one[0] >= coming])
+    beside = [who for sent, _, who in load.results if coming <= sent < gone]
+    times = [started, coming, first[0], last[0], gone]
+    late = [" / ".join(f"{p99([s for sent, s, _ in one.results if begin <= sent < end]):.1f}" for one in (load, direct))
+            for begin, end in zip(times, times[1:])]
+    print(f"| {way} | {most} | {last[0] - first[0]:.0f} | {len(beside)} | {beside.count(None)} | {' | '.join(late)} |"
+          f" {before:.0f} | {max(one[2] for one in seen):.0f} | {(last[3] - first[3]) / (last[0] - first[0]):.2f} |", flush=True)
 
 
 async def main():
     binary, size, *ways = sys.argv[1:]
-    print("| slow clients | files open at most | requests beside | failed | p99 before, ms | p99 beside, ms | ratio"
-          " | MB before | MB at most | cores |")
-    print("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
+    print("| slow clients | files open at most | for, s | requests beside | failed | p99 before, ms | while they come, ms"
+          " | while they are there, ms | when they go, ms | MB before | MB at most | cores |")
+    print("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
     for way in ways or WAYS:
         await measure(binary, way, size == "small")
 
