@@ -54,7 +54,8 @@ internal sealed class Cluster : IDisposable
         var clock = Stopwatch.StartNew();
         for (var i = 0; clock.Elapsed + TimeSpan.FromSeconds(5) < time; i++)
         {
-            await PassAsync((TimeSpan.FromSeconds(5) * (i + 1)) - clock.Elapsed);
+            var wait = (TimeSpan.FromSeconds(5) * (i + 1)) - clock.Elapsed;
+            await PassAsync(wait > TimeSpan.Zero ? wait : TimeSpan.Zero); // the one before may have taken long to start
             var node = _nodes[i % _nodes.Count];
             node.Kill();
             await node.StartAsync();

@@ -34,7 +34,8 @@ internal sealed partial class LeaseNode
 
     /// <summary>
     /// What this node may go on from. The store is out of reach: what it said last and what came in since, unless something is owed to
-    /// it already. It is only late: what it said last, less what is owed; of what came in lately it gives to all, this node included.
+    /// it already. It is only late: what it said last, less what is owed, and less as much as comes in lately: what is scarce it gives to
+    /// those whom it answers in time.
     /// </summary>
     /// <returns>False: nothing is known, or known better by who goes on already.</returns>
     public bool Recall(ref BucketTake take, long now, bool isLate, int nodes)
@@ -56,10 +57,10 @@ internal sealed partial class LeaseNode
             }
 
             ref var slot = ref table[index];
-            take.Levels = slot.LevelsNow(take.Limits, isLate ? Math.Max(slot.LevelsAt, now - LeaseTerms.Unseen) : now);
+            take.Levels = slot.LevelsNow(take.Limits, now, isLate ? Math.Max(slot.LevelsAt, now - LeaseTerms.Unseen) : now);
             for (var i = 0; i < take.Limits.Rates.Length; i++)
             {
-                take.Levels[i] -= nodes * debt;
+                take.Levels[i] -= (nodes * debt) + (isLate ? take.Limits.Rates[i].Refill(0, LeaseTerms.Unseen) : 0);
             }
 
             return true;

@@ -190,14 +190,18 @@ internal struct LeaseSlot
 
     /// <summary>What is left as far as this node knows: its lease, what the store said last, and what came in since then.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly Levels LevelsNow(LimitSet set, long now)
+    public readonly Levels LevelsNow(LimitSet set, long now) => LevelsNow(set, now, now);
+
+    /// <summary>The same, but for what came in after <paramref name="until"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly Levels LevelsNow(LimitSet set, long now, long until)
     {
         var levels = default(Levels);
         var unspent = UnspentAt(now);
         for (var i = 0; i < set.Rates.Length; i++)
         {
             var rate = set.Rates[i];
-            levels[i] = Math.Min(rate.Capacity, unspent + (LevelsAt == 0 ? rate.Capacity : rate.Refill(Levels[i], now - LevelsAt)));
+            levels[i] = Math.Min(rate.Capacity, unspent + (LevelsAt == 0 ? rate.Capacity : rate.Refill(Levels[i], until - LevelsAt)));
         }
 
         return levels;

@@ -3,7 +3,7 @@ using EdgeProxy.Redis;
 namespace EdgeProxy.RateLimiting;
 
 /// <summary>A request that waits for the store to decide, but not for longer than the deadline of all calls.</summary>
-internal sealed class LeaseWaiter(long cost, long startedAt) : StoreCall(startedAt), IThreadPoolWorkItem
+internal sealed class LeaseWaiter(long cost, long startedAt) : StoreCall(startedAt)
 {
     private readonly TaskCompletionSource<LeaseAnswer> _answer = new();
     private LeaseAnswer _outcome;
@@ -66,8 +66,6 @@ internal sealed class LeaseWaiter(long cost, long startedAt) : StoreCall(started
         _isPaid = true;
         return (_isOwed ? Cost : 0, _isDeclined ? Cost : 0);
     }
-
-    void IThreadPoolWorkItem.Execute() => GoOn();
 
     protected override void Missed()
     {

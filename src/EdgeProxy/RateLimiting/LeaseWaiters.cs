@@ -59,8 +59,9 @@ internal static class LeaseWaiters
             {
                 // It had stopped waiting, and went on, or is about to, as a debt: paid now. If it was refused, nobody has spent this.
                 var (owed, back) = waiter.Pay();
-                holder.Debt -= owed;
-                holder.Add(-back);
+                var rest = holder.Debt - owed;
+                holder.Debt = Math.Max(0, rest);
+                holder.Add(Math.Min(0, rest) - back); // what was owed may have been settled or forgiven meanwhile
             }
 
             got -= admits ? waiter.Cost : 0;

@@ -37,6 +37,18 @@ internal sealed partial class LeasedBucketStore
         return cutOff == 0 || verdict.Admitted ? left : 0;
     }
 
+    /// <summary>Several buckets are asked about in one call: should its answer be late, they go on from what the store said last.</summary>
+    private void Remember(RateLimitVerdict verdict, long now)
+    {
+        foreach (ref var take in verdict.Takes)
+        {
+            if (take.Outcome == TakeOutcome.NotAsked && IsOwed(take) && node.Recall(ref take, now, isLate: true, link.Nodes))
+            {
+                local.Learn(take, link.Nodes);
+            }
+        }
+    }
+
     /// <summary>A bucket that is cut off goes on from this node's share of what the store said last; what is admitted so is owed.</summary>
     private void Degrade(RateLimitVerdict verdict, long now)
     {
@@ -44,8 +56,8 @@ internal sealed partial class LeasedBucketStore
         {
             if (take is { Outcome: TakeOutcome.NotAsked, IsCutOff: true } && IsOwed(take))
             {
-                take.IsLate = CanAsk(take.Name);
-                if (node.Recall(ref take, now, take.IsLate, link.Nodes))
+                take.HadStore = link.HasAnswered;
+                if (node.Recall(ref take, now, isLate: CanAsk(take.Name), link.Nodes))
                 {
                     local.Learn(take, link.Nodes);
                 }

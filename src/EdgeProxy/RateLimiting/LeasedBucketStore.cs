@@ -46,6 +46,7 @@ internal sealed partial class LeasedBucketStore(
         else
         {
             var now = Now();
+            Remember(verdict, now);
             await strict.TakeAsync(verdict);
             Learn(verdict, now);
         }

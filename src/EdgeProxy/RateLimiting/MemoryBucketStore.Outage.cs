@@ -9,7 +9,10 @@ internal sealed partial class MemoryBucketStore
     /// For how long a node is new, in microseconds: what clients have left of their buckets it may not know, and its code is not yet
     /// compiled, so that answers of the shared store seem late that are not.
     /// </summary>
-    public const long New = 10_000_000;
+    public const long NewFor = 10_000_000;
+
+    /// <summary>For how long a bucket that began low stands still, unless the shared store answers before; microseconds.</summary>
+    private const long StandsStill = 1_000_000;
 
     private readonly long _startedAt;
 
@@ -26,12 +29,13 @@ internal sealed partial class MemoryBucketStore
     }
 
     /// <summary>
-    /// The shared store is there and only its answer is late. While this node is new, others may have emptied a bucket that it knows
-    /// nothing of: that begins with this node's share of what came in lately, but with enough for one request.
+    /// The shared store has answered before and does not now. While this node is new, others may have emptied a bucket that it knows
+    /// nothing of, and be given all that comes in: that begins with this node's share of what came in lately, but with enough for one
+    /// request, and for a while gains nothing.
     /// </summary>
     public void BeginLow(in BucketTake take, long cost, int nodes)
     {
-        if (Now() - _startedAt < New)
+        if (Now() - _startedAt < NewFor)
         {
             var levels = default(Levels);
             for (var i = 0; i < take.Limits!.Rates.Length; i++)
@@ -44,6 +48,7 @@ internal sealed partial class MemoryBucketStore
         }
     }
 
+    /// <param name="isToReplace">There is an answer of the store: what is known of the bucket holds no more. Else it does.</param>
     private void Begin(in BucketTake take, int nodes, in Levels levels, bool isToReplace)
     {
         var (high, low) = take.Name.Hash(_hash);
@@ -60,10 +65,13 @@ internal sealed partial class MemoryBucketStore
 
             if ((isNew || isToReplace) && !Unsafe.IsNullRef(ref bucket))
             {
-                Write(ref bucket, take.Limits!, nodes, now, levels);
+                Write(ref bucket, take.Limits!, nodes, isToReplace ? now : now + StandsStill, levels);
             }
         }
     }
+
+    /// <summary>The time that a bucket is written at: one that stands still goes on doing so.</summary>
+    private static long AsOf(in Bucket bucket, long now) => bucket.At - now is > 0 and <= StandsStill ? bucket.At : now;
 
     /// <summary>
     /// How much less than its share of <paramref name="nodes"/> a bucket holds, for each limit, and not more than

@@ -142,7 +142,7 @@ internal sealed partial class MemoryBucketStore : IBucketStore
                     levels[i] -= cost;
                 }
 
-                Write(ref bucket, set, nodes, now, levels);
+                Write(ref bucket, set, nodes, AsOf(bucket, now), levels);
             }
 
             take.Levels = levels;
@@ -185,7 +185,7 @@ internal sealed partial class MemoryBucketStore : IBucketStore
             levels[i] = Math.Clamp(levels[i] - amount, Math.Min(levels[i], -most), most);
         }
 
-        Write(ref bucket, set, nodes, now, levels);
+        Write(ref bucket, set, nodes, AsOf(bucket, now), levels);
         take.Levels = levels;
     }
 
@@ -254,7 +254,7 @@ internal sealed partial class MemoryBucketStore : IBucketStore
         return levels;
     }
 
-    private static void Write(ref Bucket bucket, LimitSet set, int nodes, long now, in Levels levels)
+    private static void Write(ref Bucket bucket, LimitSet set, int nodes, long at, in Levels levels)
     {
         var untilFull = 0L;
         for (var i = 0; i < set.Rates.Length; i++)
@@ -264,8 +264,8 @@ internal sealed partial class MemoryBucketStore : IBucketStore
         }
 
         bucket.Tags = set.Tags;
-        bucket.At = now;
-        bucket.FullAt = now + untilFull;
+        bucket.At = at;
+        bucket.FullAt = at + untilFull;
         bucket.Levels = levels;
     }
 

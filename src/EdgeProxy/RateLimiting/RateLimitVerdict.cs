@@ -159,8 +159,8 @@ internal struct BucketTake
     /// <summary>The part of the store that keeps the bucket cannot be asked: the policy does what its OnStoreOutage says.</summary>
     public bool IsCutOff { get; set; }
 
-    /// <summary>It is cut off only in so far as an answer has not come in time.</summary>
-    public bool IsLate { get; set; }
+    /// <summary>It is cut off from a store that has answered this node before: what others left of the bucket is not known.</summary>
+    public bool HadStore { get; set; }
 
     /// <summary>Taken from the bucket that new clients share while the memory store is full.</summary>
     public bool IsPooled { get; set; }

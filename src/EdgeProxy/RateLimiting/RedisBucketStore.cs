@@ -21,7 +21,7 @@ internal sealed class RedisBucketStore(RedisStore store, MemoryBucketStore local
             return false;
         }
 
-        Degrade(verdict, isLate: false);
+        Degrade(verdict);
         return true;
     }
 
@@ -36,7 +36,7 @@ internal sealed class RedisBucketStore(RedisStore store, MemoryBucketStore local
         }
         else
         {
-            Degrade(verdict, isLate: call.First.IsUp);
+            Degrade(verdict);
         }
     }
 
@@ -116,5 +116,5 @@ internal sealed class RedisBucketStore(RedisStore store, MemoryBucketStore local
         }
     }
 
-    private void Degrade(RateLimitVerdict verdict, bool isLate) => StoreOutage.DecideAll(verdict, local, store.Nodes, isLate);
+    private void Degrade(RateLimitVerdict verdict) => StoreOutage.DecideAll(verdict, local, store.Nodes, store.HasAnswered);
 }

@@ -4,14 +4,14 @@ namespace EdgeProxy.RateLimiting;
 internal static class StoreOutage
 {
     /// <summary>Decides all that is undecided, see <see cref="Decide"/>: the store did not answer.</summary>
-    /// <param name="isLate">It is there, and was only too slow.</param>
-    public static void DecideAll(RateLimitVerdict verdict, MemoryBucketStore local, int nodes, bool isLate)
+    /// <param name="hadStore">It has answered this node before.</param>
+    public static void DecideAll(RateLimitVerdict verdict, MemoryBucketStore local, int nodes, bool hadStore)
     {
         foreach (ref var take in verdict.Takes)
         {
             if (take.Outcome == TakeOutcome.NotAsked)
             {
-                (take.IsCutOff, take.IsLate) = (true, isLate);
+                (take.IsCutOff, take.HadStore) = (true, hadStore);
             }
         }
 
@@ -33,7 +33,7 @@ internal static class StoreOutage
 
             if (take.Policy.OnStoreOutage == StoreOutagePolicy.Local)
             {
-                if (take.IsLate)
+                if (take.HadStore)
                 {
                     local.BeginLow(take, verdict.Cost, nodes);
                 }

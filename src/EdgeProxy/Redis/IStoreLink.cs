@@ -8,6 +8,9 @@ internal interface IStoreLink
     /// <summary>Whether a question is worth asking, whichever key it is about.</summary>
     bool IsUp { get; }
 
+    /// <summary>It has been heard of since the start.</summary>
+    bool HasAnswered { get; }
+
     /// <summary>Whether there are keys about which one is; <see cref="IsUpAt"/> says which.</summary>
     bool IsPartlyUp { get; }
 

@@ -18,6 +18,8 @@ internal sealed class RedisStore(TimeProvider time, StoreServers servers, CallDe
 
     public bool IsPartlyUp => servers.IsPartlyUp;
 
+    public bool HasAnswered { get; private set; }
+
     /// <summary>Nodes that shared the store when it was last heard; at least this one.</summary>
     public int Nodes => servers.Nodes;
 
@@ -152,6 +154,7 @@ internal sealed class RedisStore(TimeProvider time, StoreServers servers, CallDe
         var reply = await call.Reply;
         if (reply.IsAnswered)
         {
+            HasAnswered = true;
             server.Answered(reply.Value);
             return;
         }

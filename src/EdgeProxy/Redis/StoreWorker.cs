@@ -17,6 +17,9 @@ internal sealed partial class StoreWorker(
     private static readonly TimeSpan FirstProbe = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan LastProbe = TimeSpan.FromSeconds(1);
 
+    /// <summary>From one probe to the next, whatever has happened in between.</summary>
+    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(20);
+
     /// <summary>A start waits no longer for the store; where there is no connection, no longer than one takes.</summary>
     private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(2);
 
@@ -68,6 +71,7 @@ internal sealed partial class StoreWorker(
         while (!stoppingToken.IsCancellationRequested)
         {
             _connection ??= await ConnectAsync();
+            var probedAt = time.GetTimestamp();
             var isUp = await store.ProbeAsync(BeatAsync, Nudge);
             if (isUp || _connection is not { IsConnected: true } || ++looks == MostLooks)
             {
@@ -89,6 +93,13 @@ internal sealed partial class StoreWorker(
 
             wait = isUp ? FirstProbe : TimeSpan.FromTicks(Math.Min(wait.Ticks * 3 / 2, LastProbe.Ticks));
             await WaitAsync(isUp ? Beat : wait, stoppingToken);
+            if (!isUp && _looked.Task.IsCompleted)
+            {
+                // A store that always answers, and always late, nudges each time.
+                var rest = ShortestPause - time.GetElapsedTime(probedAt);
+                await Task.Delay(rest > TimeSpan.Zero ? rest : TimeSpan.Zero, time, stoppingToken)
+                    .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
         }
     }
 

@@ -3,7 +3,7 @@ using Xunit;
 
 namespace EdgeProxy.Tests.RateLimiting;
 
-/// <summary>The shared store is there, and an answer of it comes too late: what a node does that knows nothing of the bucket.</summary>
+/// <summary>The shared store has answered before and does not in time: what a node does that knows nothing of the bucket.</summary>
 public sealed class LateStoreTests
 {
     private const int Nodes = 3;
@@ -16,18 +16,33 @@ public sealed class LateStoreTests
     public LateStoreTests() => _store = new MemoryBucketStore(_time);
 
     [Fact]
-    public void A_new_node_admits_its_share_of_a_tenth_of_a_second()
+    public void A_new_node_admits_its_share_of_a_tenth_of_a_second_and_a_second_later_what_came_in_since()
     {
-        Assert.Equal(33, Admitted("acme", _wide, isLate: true));
+        Assert.Equal(33, Admitted("acme", _wide, hadStore: true));
+        _time.Micros += 500_000;
+        Assert.Equal(0, Admitted("acme", _wide, hadStore: true));
+        _time.Micros += 560_000;
+        Assert.Equal(20, Admitted("acme", _wide, hadStore: true));
+    }
+
+    [Fact]
+    public void What_the_store_says_then_holds_at_once()
+    {
+        Assert.Equal(33, Admitted("acme", _wide, hadStore: true));
+        var take = Limits.Take(_wide, "acme");
+        take.Levels[0] = 30 * Rate.Token;
+        _store.Learn(take, Nodes);
+
+        Assert.Equal(10, Admitted("acme", _wide, hadStore: true));
         _time.Micros += 60_000;
-        Assert.Equal(20, Admitted("acme", _wide, isLate: true));
+        Assert.Equal(20, Admitted("acme", _wide, hadStore: true));
     }
 
     [Fact]
     public void One_request_goes_through_whatever_the_limit_is()
     {
-        Assert.Equal(1, Admitted("acme", _narrow, isLate: true));
-        Assert.Equal(1, Admitted("dear", _narrow, isLate: true, cost: 6));
+        Assert.Equal(1, Admitted("acme", _narrow, hadStore: true));
+        Assert.Equal(1, Admitted("dear", _narrow, hadStore: true, cost: 6));
     }
 
     [Fact]
@@ -37,22 +52,22 @@ public sealed class LateStoreTests
         take.Levels[0] = 300 * Rate.Token;
         _store.Learn(take, Nodes);
 
-        Assert.Equal(100, Admitted("acme", _wide, isLate: true));
+        Assert.Equal(100, Admitted("acme", _wide, hadStore: true));
     }
 
     [Fact]
-    public void Without_the_store_and_later_on_a_node_has_its_share_of_the_bucket()
+    public void A_node_that_never_heard_of_the_store_has_its_share_and_so_has_one_that_is_not_new()
     {
-        Assert.Equal(333, Admitted("acme", _wide, isLate: false));
-        _time.Micros += MemoryBucketStore.New;
+        Assert.Equal(333, Admitted("acme", _wide, hadStore: false));
+        _time.Micros += MemoryBucketStore.NewFor;
 
-        Assert.Equal(333, Admitted("other", _wide, isLate: true));
+        Assert.Equal(333, Admitted("other", _wide, hadStore: true));
     }
 
-    private int Admitted(string client, RateLimitPolicy policy, bool isLate, int cost = 1) => Enumerable.Range(0, 1000).Count(_ =>
+    private int Admitted(string client, RateLimitPolicy policy, bool hadStore, int cost = 1) => Enumerable.Range(0, 1000).Count(_ =>
     {
         var verdict = Limits.Verdict(cost, [Limits.Take(policy, client)]);
-        StoreOutage.DecideAll(verdict, _store, Nodes, isLate);
+        StoreOutage.DecideAll(verdict, _store, Nodes, hadStore);
         return verdict.Admitted;
     });
 }

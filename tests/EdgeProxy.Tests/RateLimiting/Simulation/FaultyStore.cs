@@ -105,6 +105,8 @@ internal sealed class FaultyStore(SimulatedWorld world, LeaseOptions options, Ra
 
         public bool IsPartlyUp => IsUp;
 
+        public bool HasAnswered => true;
+
         public required int Nodes { get; init; }
 
         public int PlaceOf(RedisKey key) => -1;
@@ -162,7 +164,7 @@ internal sealed class FaultyStore(SimulatedWorld world, LeaseOptions options, Ra
             var reply = await CallAsync(() => store.Answer(takes, verdict.Cost), patience: 0, _ => { });
             if (!reply.IsAnswered)
             {
-                StoreOutage.DecideAll(verdict, local, Nodes, isLate: IsUp);
+                StoreOutage.DecideAll(verdict, local, Nodes, hadStore: true);
                 return;
             }
 

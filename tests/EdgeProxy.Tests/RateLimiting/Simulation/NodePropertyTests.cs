@@ -99,6 +99,8 @@ public sealed class NodePropertyTests(ITestOutputHelper output)
 
         public bool IsPartlyUp => true;
 
+        public bool HasAnswered => true;
+
         public int Nodes => 1;
 
         public int PlaceOf(RedisKey key) => -1;

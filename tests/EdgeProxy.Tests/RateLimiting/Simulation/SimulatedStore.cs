@@ -39,6 +39,8 @@ internal sealed class SimulatedStore(SimulatedWorld world, LeaseOptions options)
 
         public bool IsPartlyUp => IsUp;
 
+        public bool HasAnswered => true;
+
         public required int Nodes { get; init; }
 
         public int PlaceOf(RedisKey key) => -1;
