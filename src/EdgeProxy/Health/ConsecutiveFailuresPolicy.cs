@@ -26,6 +26,7 @@ internal sealed class ConsecutiveFailuresPolicy(
     {
         var threshold = ThresholdOf(cluster);
         var states = new List<NewActiveDestinationHealth>(probingResults.Count);
+        var passed = new List<DestinationState>(probingResults.Count);
         foreach (var result in probingResults)
         {
             var config = result.Destination.Model.Config;
@@ -33,17 +34,15 @@ internal sealed class ConsecutiveFailuresPolicy(
             {
                 states.Add(new NewActiveDestinationHealth(result.Destination, Judge(result, threshold)));
                 reasons.Note(result.Destination, ReasonOf(result));
+                if (IsPassed(result)) // a failed one too leaves a destination healthy for a while
+                {
+                    passed.Add(result.Destination);
+                }
             }
         }
 
         updater.SetActive(cluster, states);
-        foreach (var result in probingResults)
-        {
-            if (IsPassed(result)) // a failed one too leaves a destination healthy for a while
-            {
-                breakers.Answered(cluster, result.Destination);
-            }
-        }
+        passed.ForEach(destination => breakers.Answered(cluster, destination));
     }
 
     private static bool IsPassed(DestinationProbingResult result) => result.Response is { IsSuccessStatusCode: true };

@@ -84,9 +84,13 @@ internal sealed class FailureRatePolicy(IDestinationHealthUpdater updater, Healt
             or ForwarderError.ResponseHeaders or ForwarderError.ResponseBodyDestination
             or ForwarderError.UpgradeRequestDestination or ForwarderError.UpgradeResponseDestination => true,
         ForwarderError.RequestCanceled or ForwarderError.RequestBodyCanceled or ForwarderError.ResponseBodyCanceled
-            when context.IsPastDeadline() && !context.Edge().IsClientsDeadline => true,
+            when context.IsPastDeadline() && !context.Edge().IsClientsDeadline && !ClientKeptWaiting(context) => true,
         _ => null,
     };
+
+    /// <summary>When the route's time was over, the client's body was waited for, or the client to take the answer's.</summary>
+    private static bool ClientKeptWaiting(HttpContext context) =>
+        context.Request.Body is Upload { ClientKeptWaiting: true } || context.Response.Body is WatchedOutput { ClientKeptWaiting: true };
 
     /// <summary>How requests to one address fared.</summary>
     private sealed record Outcomes(TimeSpan Length, string Address, OutcomeWindow Window);

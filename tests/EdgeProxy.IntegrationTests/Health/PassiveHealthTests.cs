@@ -10,6 +10,9 @@ namespace EdgeProxy.IntegrationTests.Health;
 /// <summary>Passive checks: requests themselves show who fails.</summary>
 public sealed class PassiveHealthTests
 {
+    /// <summary>More than all buffers on the way to a client that does not read.</summary>
+    private static readonly ReadOnlyMemory<byte> Large = new byte[20_000_000];
+
     [Theory]
     [InlineData(500, true)]
     [InlineData(503, true)]
@@ -100,6 +103,34 @@ public sealed class PassiveHealthTests
         await FailAsync(edge, 1);
 
         Assert.Equal(expected, (await ActiveHealthTests.DestinationAsync(edge)).GetProperty("passive").GetString());
+    }
+
+    [Theory]
+    [InlineData("a body that stands still")]
+    [InlineData("an answer that nobody reads")]
+    public async Task Slow_clients_say_nothing_about_a_destination(string manner)
+    {
+        var isUpload = manner == "a body that stands still";
+        await using var upstream = await Upstream.StartAsync(async context =>
+        {
+            await context.Request.Body.CopyToAsync(Stream.Null, context.RequestAborted);
+            var isShort = isUpload || context.Request.Path == "/short";
+            await context.Response.Body.WriteAsync(isShort ? Large[..1] : Large, context.RequestAborted);
+        });
+        await using var edge = await Edge.StartAsync(
+            Edge.OneRoute(upstream.Address, "\"Timeout\": \"1s\"", Passive("01:00:00")));
+        using var readings = new Readings(edge);
+        var request = isUpload ? "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n1" : "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+        var clients = new List<RawClient>();
+        for (var i = 0; i < 8; i++)
+        {
+            clients.Add(await RawClient.OpenAsync(edge.Uri));
+            await clients[^1].SendAsync(request);
+        }
+
+        await Wait.UntilAsync(() => readings.Counted("edgeproxy_errors_total").Sum(series => readings[series]) >= 8, "all are cut");
+        Assert.Equal(HttpStatusCode.OK, (await edge.Client.GetAsync("/short")).StatusCode);
+        clients.ForEach(client => client.Dispose());
     }
 
     [Fact]
