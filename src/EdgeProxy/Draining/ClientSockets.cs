@@ -15,10 +15,14 @@ namespace EdgeProxy.Draining;
 internal sealed class ClientSockets(IOptions<SocketTransportOptions> options, ILoggerFactory logging)
     : IConnectionListenerFactory, IConnectionListenerFactorySelector
 {
+    /// <summary>Clients that may wait for a connection to be accepted; fewer where the system allows fewer.</summary>
+    public const int LongestQueue = ushort.MaxValue;
+
     private readonly SocketTransportFactory _sockets = new(options, logging);
     private readonly ConcurrentBag<Listener> _listeners = [];
     private readonly ConcurrentDictionary<ConnectionContext, byte> _open = new();
     private volatile TaskCompletionSource? _lastClosed;
+    private volatile bool _isStopping;
 
     public bool CanBind(EndPoint endpoint) => _sockets.CanBind(endpoint);
 
@@ -29,11 +33,20 @@ internal sealed class ClientSockets(IOptions<SocketTransportOptions> options, IL
         return listener;
     }
 
-    /// <summary>Closes the listening sockets: new connections are refused, open ones go on.</summary>
+    /// <summary>
+    /// Closes the listening sockets: new connections are refused, open ones go on. Clients that wait for one to be accepted believe
+    /// theirs to be open, and are let in first.
+    /// </summary>
     public async Task StopAcceptingAsync()
     {
+        _isStopping = true;
         foreach (var listener in _listeners)
         {
+            for (var turns = 0; listener.IsBehind && turns < LongestQueue; turns++)
+            {
+                await new PoolTurn();
+            }
+
             await listener.UnbindAsync();
         }
     }
@@ -95,12 +108,24 @@ internal sealed class ClientSockets(IOptions<SocketTransportOptions> options, IL
 
     private sealed class Listener(IConnectionListener inner, ClientSockets sockets) : IConnectionListener
     {
+        private volatile bool _isBehind;
+
         public EndPoint EndPoint => inner.EndPoint;
+
+        /// <summary>Clients may be waiting.</summary>
+        public bool IsBehind => _isBehind;
 
         public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default)
         {
-            await new PoolTurn(); // as many clients as there is time for; the others wait in the socket's queue, and not open ones
-            var connection = await inner.AcceptAsync(cancellationToken);
+            _isBehind = true;
+            if (!sockets._isStopping)
+            {
+                await new PoolTurn(); // as many clients as there is time for; the others wait in the socket's queue, and not open ones
+            }
+
+            var accepting = inner.AcceptAsync(cancellationToken);
+            _isBehind = accepting.IsCompleted;
+            var connection = await accepting;
             if (connection is not null)
             {
                 sockets.Opened(connection);

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Hosting;
 using Yarp.ReverseProxy.Transforms.Builder;
 
@@ -8,6 +9,8 @@ internal static class DrainingServices
 {
     public static void AddEdgeDraining(this IServiceCollection services)
     {
+        // Where clients wait that come faster than they are accepted: as many as the system allows.
+        services.Configure<SocketTransportOptions>(sockets => sockets.Backlog = ClientSockets.LongestQueue);
         services.AddSingleton<ClientSockets>();
         services.AddSingleton<IConnectionListenerFactory>(provider => provider.GetRequiredService<ClientSockets>());
         services.AddSingleton<Drain>();
