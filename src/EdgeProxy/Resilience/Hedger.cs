@@ -145,6 +145,7 @@ internal sealed class Hedger(string cluster, AttemptSender sender, Attempts atte
             attempts.Leave(pass); // who is on probation is not raced
         }
 
+        runtime.Budget.Return();
         attempts.Hedged(cluster, HedgeResults.NoDestination);
         return false;
     }

@@ -56,6 +56,15 @@ internal sealed class RetryBudget(RetryBudgetSettings settings)
         }
     }
 
+    /// <summary>What was taken led to no attempt.</summary>
+    public void Return()
+    {
+        lock (_changing)
+        {
+            _earned++;
+        }
+    }
+
     private void Advance(TimeSpan now)
     {
         var second = now.Ticks / TimeSpan.TicksPerSecond;

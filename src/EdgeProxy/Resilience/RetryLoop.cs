@@ -90,7 +90,8 @@ internal sealed class RetryLoop(string cluster, AttemptSender sender, Hedger hed
             return false;
         }
 
-        if (!ClusterRuntime.Of(client.Edge().Attempt.Cluster!).Budget.TryWithdraw(attempts.Now))
+        var budget = ClusterRuntime.Of(client.Edge().Attempt.Cluster!).Budget;
+        if (!budget.TryWithdraw(attempts.Now))
         {
             Skip(client, RetrySkips.Budget);
             TellOfBudget(client, answer);
@@ -109,6 +110,7 @@ internal sealed class RetryLoop(string cluster, AttemptSender sender, Hedger hed
 
         if (!attempts.TryNext(request, client, tried))
         {
+            budget.Return();
             Skip(client, RetrySkips.NoDestination);
             return false;
         }
