@@ -26,7 +26,9 @@ internal static class ForwarderErrors
             {
                 ResponseTimeoutException => EdgeErrors.UpstreamResponseTimeout,
                 { InnerException: TimeoutException } => EdgeErrors.UpstreamConnectTimeout,
-                _ when context.Edge() is { UploadEndedEarly: true, ClientKeptWaiting: false } => EdgeErrors.UpstreamWriteTimeout,
+                _ when context.Edge().ClientKeptWaiting => EdgeErrors.RequestTimeout,
+                _ when context.Edge() is { UploadEndedEarly: true } && !GrpcAnswer.IsExpected(context.Request.ContentType)
+                    => EdgeErrors.UpstreamWriteTimeout,
                 _ => EdgeErrors.UpstreamIdleTimeout,
             },
 

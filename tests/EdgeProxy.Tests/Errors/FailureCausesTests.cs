@@ -26,7 +26,7 @@ public sealed class FailureCausesTests
     [Theory]
     [InlineData(false, false, "upstream_idle_timeout")]
     [InlineData(true, false, "upstream_write_timeout")]
-    [InlineData(true, true, "upstream_idle_timeout")]
+    [InlineData(true, true, "request_timeout")]
     public void A_destination_that_is_silent_before_it_has_the_whole_body_does_not_read_it(bool isUnread, bool isClientSlow, string code)
     {
         var context = ContextOf(ForwarderError.RequestTimedOut, edge =>
