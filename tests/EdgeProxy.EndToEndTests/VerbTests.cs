@@ -101,6 +101,7 @@ public sealed class VerbTests
     [InlineData("check --frmat json")]
     [InlineData("check --format yaml")]
     [InlineData("run --config")]
+    [InlineData("run --state ''")]
     [InlineData("schema more")]
     public async Task Wrong_usage_is_said_on_standard_error_and_exits_with_2(string arguments) =>
         Assert.NotEmpty(await Shell.RunAsync($"{Binary} {arguments} 2>&1 >/dev/null; test $? = 2"));

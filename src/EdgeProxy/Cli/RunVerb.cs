@@ -12,6 +12,14 @@ internal static class RunVerb
     {
         var config = new Option<string>("--config") { Description = "Configuration file or folder", DefaultValueFactory = _ => "config" };
         var state = new Option<string?>("--state") { Description = "Folder that keeps the last good revision" };
+        Array.ForEach<Option>([config, state], option => option.Validators.Add(static given =>
+        {
+            // Of a unit file, say, whose variable is not set.
+            if (given.Tokens is [{ Value: "" }])
+            {
+                given.AddError("A path is empty.");
+            }
+        }));
         var fallBack = new Option<bool>("--fall-back") { Description = "Start from the last good revision if the files are faulty" };
         var command = new Command("run", "Serve") { config, state, fallBack };
         command.SetAction((parsed, _) => RunAsync(new RunOptions
