@@ -35,7 +35,7 @@ internal sealed partial class MemoryBucketStore
     /// </summary>
     public void BeginLow(in BucketTake take, long cost, int nodes)
     {
-        if (Now() - _startedAt < NewFor)
+        if (nodes > 1 && Now() - _startedAt < NewFor)
         {
             var levels = default(Levels);
             for (var i = 0; i < take.Limits!.Rates.Length; i++)

@@ -64,10 +64,17 @@ public sealed class LateStoreTests
         Assert.Equal(333, Admitted("other", _wide, hadStore: true));
     }
 
-    private int Admitted(string client, RateLimitPolicy policy, bool hadStore, int cost = 1) => Enumerable.Range(0, 1000).Count(_ =>
+    [Fact]
+    public void A_node_that_is_alone_has_no_others_to_think_of()
     {
-        var verdict = Limits.Verdict(cost, [Limits.Take(policy, client)]);
-        StoreOutage.DecideAll(verdict, _store, Nodes, hadStore);
-        return verdict.Admitted;
-    });
+        Assert.Equal(20, Admitted("acme", _narrow, hadStore: true, nodes: 1));
+    }
+
+    private int Admitted(string client, RateLimitPolicy policy, bool hadStore, int cost = 1, int nodes = Nodes) =>
+        Enumerable.Range(0, 1000).Count(_ =>
+        {
+            var verdict = Limits.Verdict(cost, [Limits.Take(policy, client)]);
+            StoreOutage.DecideAll(verdict, _store, nodes, hadStore);
+            return verdict.Admitted;
+        });
 }
