@@ -60,6 +60,9 @@ internal sealed class EdgeContext(Revision revision, string requestId, long star
     /// <summary>The attempt that is under way, from the choice of its destination to the end of its answer.</summary>
     public AttemptPass Attempt { get; set; }
 
+    /// <summary>The answer under way, if it is short and its rest is waited for.</summary>
+    public OverdueAnswer? Overdue { get; set; }
+
     /// <summary>Attempts that a route with `Retry` took, once they are over; 0 elsewhere.</summary>
     public int AttemptsMade { get; set; }
 
@@ -86,6 +89,9 @@ internal sealed class EdgeContext(Revision revision, string requestId, long star
 
     /// <summary>The client set <see cref="TimeAllowed"/>: that it runs out says nothing about a destination.</summary>
     public bool IsClientsDeadline { get; set; }
+
+    /// <summary>The last attempt ended without an answer, and had less than half of <see cref="TimeAllowed"/> for one.</summary>
+    public bool HadLittleTime { get; set; }
 
     /// <summary>When the forward was ended, the client's body was what was being waited for.</summary>
     public bool ClientKeptWaiting { get; set; }

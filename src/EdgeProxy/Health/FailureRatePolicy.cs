@@ -84,7 +84,8 @@ internal sealed class FailureRatePolicy(IDestinationHealthUpdater updater, Healt
             or ForwarderError.ResponseHeaders or ForwarderError.ResponseBodyDestination
             or ForwarderError.UpgradeRequestDestination or ForwarderError.UpgradeResponseDestination => true,
         ForwarderError.RequestCanceled or ForwarderError.RequestBodyCanceled or ForwarderError.ResponseBodyCanceled
-            when context.IsPastDeadline() && !context.Edge().IsClientsDeadline && !ClientKeptWaiting(context) => true,
+            when context.IsPastDeadline() && context.Edge() is { IsClientsDeadline: false, HadLittleTime: false }
+                && !ClientKeptWaiting(context) => true,
         _ => null,
     };
 

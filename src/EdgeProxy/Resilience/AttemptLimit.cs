@@ -15,6 +15,7 @@ internal sealed class AttemptLimit : IDisposable
     private readonly bool _streams;
     private readonly long _started;
     private int _state; // 0: running, 1: stopped, 2: run out
+    private Action? _overdue;
 
     private AttemptLimit(TimeoutSettings timeouts, TimeProvider time, Upload? upload, CancellationToken cancellation)
     {
@@ -65,6 +66,17 @@ internal sealed class AttemptLimit : IDisposable
         }
     }
 
+    /// <summary>The head is here, and the rest is to follow within as long as an attempt may take to one: told when it has not.</summary>
+    public void WatchAnswer(Action overdue)
+    {
+        Stop();
+        if (_timeouts.PerTry is { } perTry && !HasRunOut)
+        {
+            Volatile.Write(ref _overdue, overdue);
+            _timer.Change(perTry, Timeout.InfiniteTimeSpan);
+        }
+    }
+
     public void Dispose()
     {
         Stop();
@@ -84,6 +96,10 @@ internal sealed class AttemptLimit : IDisposable
             {
                 // The request has ended in the same moment.
             }
+        }
+        else
+        {
+            Volatile.Read(ref _overdue)?.Invoke();
         }
     }
 

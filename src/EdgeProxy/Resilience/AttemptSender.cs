@@ -14,7 +14,7 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
         HttpRequestMessage request, HttpContext client, CancellationToken cancellation, RacingAttempt? race = null)
     {
         var edge = client.Edge();
-        var upload = client.MayHaveBody() ? Upload.Begin(client, cancellation) : null;
+        var upload = client.MayHaveBody() ? Upload.Begin(client, time, cancellation) : null;
         var canRepeat = upload is null && Idempotence.Of(request.Method.Method);
         var pool = pools.Pooled;
         if (edge.TimeAllowed is { } allowed && GrpcAnswer.IsExpected(client.Request.ContentType))
@@ -36,6 +36,11 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
                 (outcome, status) = (AttemptOutcome.Of(answer.StatusCode), (int)answer.StatusCode);
                 SetPass(edge, race, ReportAnswer(PassOf(edge, race), VerdictOf(answer, edge.IsClientsDeadline), answer));
                 ResponseFields.Clean(answer, edge.Revision.Edge.Name);
+                if (race is null && limit is not null)
+                {
+                    WatchRest(limit, client, edge, answer);
+                }
+
                 if (PassOf(edge, race).Runtime is { IsInPanic: true })
                 {
                     ResponseFields.SetDetails(answer, edge.Revision.Edge.Name, "panic");
@@ -57,9 +62,11 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
             }
             catch (Exception exception)
             {
-                var isUnwanted = race is { IsBeaten: true } || ClientIsGone(client);
+                var isUnwanted = race is { IsBeaten: true } || upload is { ClientBroke: true } || ClientIsGone(client);
                 outcome = AttemptOutcome.Of(exception, isUnwanted, cancellation.IsCancellationRequested);
-                SetPass(edge, race, breakers.Report(PassOf(edge, race), VerdictOf(outcome, upload, edge.IsClientsDeadline)));
+                edge.HadLittleTime = HadLittleTime(edge, Math.Max(started, upload?.CompletedAt ?? 0));
+                var verdict = VerdictOf(outcome, upload, edge.IsClientsDeadline || edge.HadLittleTime);
+                SetPass(edge, race, breakers.Report(PassOf(edge, race), verdict));
                 throw;
             }
             finally
@@ -82,6 +89,18 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
                 metrics.Attempted(cluster, outcome, duration);
                 edge.Record?.Attempted(cluster, PassOf(edge, race).Destination?.DestinationId, outcome, status, duration);
             }
+        }
+    }
+
+    /// <summary>Only of an answer that stands: one that is tried again, or replaced, has been judged by its head.</summary>
+    private void WatchRest(AttemptLimit limit, HttpContext client, EdgeContext edge, HttpResponseMessage answer)
+    {
+        if ((int)answer.StatusCode < StatusCodes.Status400BadRequest && edge.Attempt.Circuit is not null
+            && answer.Content.Headers.ContentLength is > 0 and <= ForwardMiddleware.ShortAnswer
+            && client.Response.Body is WatchedOutput output)
+        {
+            edge.Overdue = new OverdueAnswer(edge.Attempt, output, breakers);
+            limit.WatchAnswer(edge.Overdue.Count);
         }
     }
 
@@ -110,11 +129,18 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
             ? Verdicts.OfGrpc(grpc.ToString(), isClientsDeadline)
             : Verdicts.OfStatus((int)answer.StatusCode);
 
-    /// <summary>Time that ran out while the client still sent, or that the client set, says nothing about the destination.</summary>
-    private static Verdict VerdictOf(string outcome, Upload? upload, bool isClientsDeadline) =>
-        outcome == AttemptOutcome.Timeout && (isClientsDeadline || upload is { IsComplete: false })
+    /// <summary>Time that ran out while the client still sent, or that others used up, says nothing about the destination.</summary>
+    private static Verdict VerdictOf(string outcome, Upload? upload, bool isNotItsTime) =>
+        outcome == AttemptOutcome.Timeout && (isNotItsTime || upload is { IsComplete: false })
             ? Verdict.None
             : Verdicts.OfFailure(outcome);
+
+    /// <summary>
+    /// Of the route's time less than half was the destination's, since it had the whole request: clients that sent slowly, queues and
+    /// attempts before had the rest.
+    /// </summary>
+    private bool HadLittleTime(EdgeContext edge, long since) =>
+        edge.TimeAllowed is { } allowed && time.GetElapsedTime(since) < allowed / 2;
 
     /// <summary>The route's timeout signals the same token as the client's going away.</summary>
     private static bool ClientIsGone(HttpContext client) =>

@@ -66,13 +66,17 @@ internal sealed class ForwardMiddleware(RequestDelegate next, Breakers breakers,
         var error = edge.Attempt.Runtime is null ? null : context.GetForwarderErrorFeature();
         if (error is not null && IsBroken(error.Error, context, edge, clientTookAll))
         {
-            breakers.Break(edge.Attempt);
+            if (edge.Overdue is not { IsCounted: true })
+            {
+                breakers.Break(edge.Attempt);
+            }
+
             if (edge.Route!.Retry is not null)
             {
                 metrics.Skipped(edge.Attempt.Cluster!.ClusterId, RetrySkips.Started);
             }
         }
-        else if (edge.Attempt.IsUntilEnd && error is null)
+        else if (edge.Attempt.IsUntilEnd && error is null && edge.Overdue is not { IsCounted: true })
         {
             edge.Attempt = breakers.Report(edge.Attempt, Verdict.Success);
         }

@@ -11,6 +11,7 @@ internal sealed class Upload : BodyStream
 {
     private static readonly AsyncLocal<Upload?> Ambient = new();
 
+    private readonly TimeProvider _time;
     private readonly CancellationTokenSource _ended;
     private readonly TaskCompletionSource _headKnown = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Stream _body;
@@ -21,9 +22,10 @@ internal sealed class Upload : BodyStream
     private volatile bool _complete;
 
     /// <param name="length">Promised bytes; -1 when the body is chunked.</param>
-    private Upload(Stream body, long length, CancellationToken cancellation)
+    private Upload(Stream body, long length, TimeProvider time, CancellationToken cancellation)
     {
         _body = body;
+        _time = time;
         _remaining = length;
         _ended = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         Ended = _ended.Token;
@@ -46,6 +48,12 @@ internal sealed class Upload : BodyStream
     /// <summary>The request was given up while the client's next bytes were waited for.</summary>
     public bool ClientKeptWaiting { get; private set; }
 
+    /// <summary>The client's connection broke while its body was read.</summary>
+    public bool ClientBroke { get; private set; }
+
+    /// <summary>Timestamp of when the whole body was through; 0 before.</summary>
+    public long CompletedAt { get; private set; }
+
     /// <summary>Nothing has been read of it.</summary>
     public bool IsUntouched { get; private set; } = true;
 
@@ -64,10 +72,10 @@ internal sealed class Upload : BodyStream
     /// Puts an upload between the client's body and who copies it, and makes it current for this flow, until the answer has ended:
     /// the connection to the destination keeps it until its next request, and must not keep the client's with it.
     /// </summary>
-    public static Upload Begin(HttpContext context, CancellationToken cancellation)
+    public static Upload Begin(HttpContext context, TimeProvider time, CancellationToken cancellation)
     {
         var body = context.Request.Body is Upload { _body: var inner } ? inner : context.Request.Body; // of an attempt that sent nothing
-        var upload = new Upload(body, context.Request.ContentLength ?? -1, cancellation);
+        var upload = new Upload(body, context.Request.ContentLength ?? -1, time, cancellation);
         if (context.Features.Get<EdgeContext>()?.Route?.Retry is { ReplayBodyBytes: var most and > 0 }
             && GrpcAnswer.IsExpected(context.Request.ContentType))
         {
@@ -117,6 +125,7 @@ internal sealed class Upload : BodyStream
             _remaining -= _remaining > 0 ? read : 0;
             if (read == 0 && buffer.Length > 0)
             {
+                CompletedAt = _time.GetTimestamp();
                 _complete = true;
                 Limit?.BodyIsThrough();
             }
@@ -130,6 +139,11 @@ internal sealed class Upload : BodyStream
         catch (OperationCanceledException)
         {
             ClientKeptWaiting = Streams;
+            throw;
+        }
+        catch (IOException exception) when (exception is not BadHttpRequestException)
+        {
+            ClientBroke = true; // what comes of it below looks like a connection that the destination closed
             throw;
         }
     }

@@ -9,6 +9,11 @@ namespace EdgeProxy.Resilience;
 /// </summary>
 internal sealed class WatchedOutput(Stream inner) : Stream
 {
+    private volatile bool _isWaiting;
+
+    /// <summary>The client does not take what there is.</summary>
+    public bool IsWaiting => _isWaiting;
+
     /// <summary>The copy was ended while the client did not take what there was.</summary>
     public bool ClientKeptWaiting { get; private set; }
 
@@ -61,6 +66,7 @@ internal sealed class WatchedOutput(Stream inner) : Stream
 
     private async ValueTask WaitAsync(Task writing)
     {
+        _isWaiting = true;
         try
         {
             await writing;
@@ -69,6 +75,10 @@ internal sealed class WatchedOutput(Stream inner) : Stream
         {
             ClientKeptWaiting = true;
             throw;
+        }
+        finally
+        {
+            _isWaiting = false;
         }
     }
 }

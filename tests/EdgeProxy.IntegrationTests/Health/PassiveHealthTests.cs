@@ -118,7 +118,7 @@ public sealed class PassiveHealthTests
             await context.Response.Body.WriteAsync(isShort ? Large[..1] : Large, context.RequestAborted);
         });
         await using var edge = await Edge.StartAsync(
-            Edge.OneRoute(upstream.Address, "\"Timeout\": \"1s\"", Passive("01:00:00")));
+            Edge.OneRoute(upstream.Address, "\"Timeout\": \"3s\"", Passive("01:00:00")));
         using var readings = new Readings(edge);
         var request = isUpload ? "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n1" : "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
         var clients = new List<RawClient>();
@@ -212,7 +212,7 @@ public sealed class PassiveHealthTests
         await using var upstream = await Upstream.StartAsync(
             context => Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, context.RequestAborted));
         await using var edge = await Edge.StartAsync(Edge.OneRoute(
-            upstream.Address, "\"Timeout\": \"00:00:00.100\"", Passive("01:00:00")));
+            upstream.Address, "\"Timeout\": \"00:00:00.500\"", Passive("01:00:00")));
         for (var i = 0; i < 5; i++)
         {
             await edge.Client.GetAsync("/");

@@ -160,6 +160,29 @@ public sealed class BreakerTests
     }
 
     [Fact]
+    public async Task With_PerTry_dripping_answers_count_before_the_route_s_time_is_over()
+    {
+        await using var bad = RawUpstream.Start(async connection =>
+        {
+            await connection.ReadHeadAsync();
+            await connection.SendAsync("HTTP/1.1 200 OK\r\nContent-Length: 30000\r\n\r\nb");
+            await connection.StayAsync();
+        });
+        await using var b = await Upstream.StartAsync("good");
+        await using var c = await Upstream.StartAsync("good");
+        await using var edge = await Edge.StartAsync(Three(
+            bad.Address, b.Address, c.Address, Quick, ", \"Timeout\": \"10m\", \"Timeouts\": { \"PerTry\": \"200ms\" }"));
+
+        var loads = Enumerable.Range(0, 12).Select(_ => edge.Client.GetAsync("/")).ToList();
+        await Wait.UntilAsync(async () =>
+        {
+            loads.Add(edge.Client.GetAsync("/"));
+            return (await DestinationAsync(edge, 0)).GetProperty("state").GetString() == "ejected";
+        }, "the destination is ejected");
+        edge.Client.CancelPendingRequests();
+    }
+
+    [Fact]
     public async Task Some_pages_that_fail_close_nothing()
     {
         await using var a = await Upstream.StartAsync(context =>

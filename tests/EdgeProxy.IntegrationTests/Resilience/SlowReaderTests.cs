@@ -12,14 +12,17 @@ namespace EdgeProxy.IntegrationTests.Resilience;
 public sealed class SlowReaderTests
 {
     private const int Clients = 12;
+    private const string PerTry = ", \"Timeouts\": { \"PerTry\": \"200ms\" }";
 
     private static readonly byte[] NoWindow = [0, 4, 0, 0, 0, 0];
 
-    [Fact]
-    public async Task A_client_of_HTTP_2_that_reads_nothing_is_not_put_down_to_the_destination()
+    [Theory]
+    [InlineData("")]
+    [InlineData(PerTry)]
+    public async Task A_client_of_HTTP_2_that_reads_nothing_is_not_put_down_to_the_destination(string timeouts)
     {
         await using var upstream = await Upstream.StartAsync(Answering(30_000));
-        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address, "\"Timeout\": \"1s\""));
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address, "\"Timeout\": \"1s\"" + timeouts));
         var log = Log.Of(edge);
         await using var client = await RawHttp2.ConnectAsync(edge.Uri);
         await client.SendAsync(RawHttp2.Settings, 0, 0, NoWindow);
@@ -32,11 +35,13 @@ public sealed class SlowReaderTests
         await AssertIsWellAsync(edge, log);
     }
 
-    [Fact]
-    public async Task A_client_of_HTTP_1_that_asks_for_much_and_reads_nothing_is_not_put_down_to_the_destination()
+    [Theory]
+    [InlineData("")]
+    [InlineData(PerTry)]
+    public async Task A_client_of_HTTP_1_that_asks_for_much_and_reads_nothing_is_not_put_down_to_the_destination(string timeouts)
     {
         await using var upstream = await Upstream.StartAsync(Answering(60_000));
-        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address, "\"Timeout\": \"1s\""));
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address, "\"Timeout\": \"1s\"" + timeouts));
         var log = Log.Of(edge);
         var many = Encoding.ASCII.GetBytes(string.Concat(Enumerable.Repeat("GET / HTTP/1.1\r\nHost: a\r\n\r\n", 200)));
         var clients = new List<Socket>();

@@ -16,7 +16,7 @@ public sealed class UploadTests
         context.Features.Set<IHttpResponseFeature>(response);
         context.Request.Body = new MemoryStream([1, 2, 3]);
         using var request = new CancellationTokenSource();
-        Upload.Begin(context, request.Token);
+        Upload.Begin(context, TimeProvider.System, request.Token);
         var upload = (Upload)context.Request.Body;
 
         await response.EndAsync();

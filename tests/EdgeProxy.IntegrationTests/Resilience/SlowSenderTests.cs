@@ -1,0 +1,74 @@
+using System.Net;
+using EdgeProxy.IntegrationTests.Peers;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using Xunit;
+
+namespace EdgeProxy.IntegrationTests.Resilience;
+
+/// <summary>Clients that do not send their requests as they should, to destinations that are well.</summary>
+public sealed class SlowSenderTests
+{
+    private const int Clients = 20;
+
+    [Fact]
+    public async Task Clients_that_reset_in_the_middle_of_their_uploads_say_nothing_about_a_destination()
+    {
+        await using var upstream = await Upstream.StartAsync(Reading(TimeSpan.Zero));
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address));
+        var log = Log.Of(edge);
+        for (var i = 0; i < Clients; i++)
+        {
+            var hits = upstream.Hits;
+            using var client = await RawClient.OpenAsync(edge.Uri);
+            await client.SendAsync("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n" + new string('x', 50_000));
+            await Wait.UntilAsync(() => upstream.Hits > hits, "the destination has the head");
+            client.Reset();
+        }
+
+        await AllAreEndedAsync(edge, "client_disconnected");
+        await AssertIsWellAsync(edge, log);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData(", \"Retry\": {}")]
+    public async Task Clients_that_send_their_last_byte_when_time_is_nearly_over_say_nothing_about_a_destination(string retry)
+    {
+        await using var upstream = await Upstream.StartAsync(Reading(TimeSpan.FromSeconds(2)));
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address, "\"Timeout\": \"3s\"" + retry));
+        var log = Log.Of(edge);
+        await Task.WhenAll(Enumerable.Range(0, Clients).Select(async _ =>
+        {
+            using var client = await RawClient.OpenAsync(edge.Uri);
+            await client.SendAsync("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n1");
+            await Task.Delay(TimeSpan.FromSeconds(2), TimeProvider.System); // the manner of this client
+            await client.SendAsync("23");
+            await client.ReadHeadAsync();
+        }));
+
+        await AllAreEndedAsync(edge, "deadline_exceeded");
+        await AssertIsWellAsync(edge, log);
+    }
+
+    private static RequestDelegate Reading(TimeSpan answerAfter) => async context =>
+    {
+        if (context.Request.Method == "POST")
+        {
+            await context.Request.Body.CopyToAsync(Stream.Null, context.RequestAborted);
+            await Task.Delay(answerAfter, TimeProvider.System, context.RequestAborted);
+        }
+    };
+
+    private static Task AllAreEndedAsync(Edge edge, string code) => Wait.UntilAsync(
+        async () => (await edge.Admin.GetStringAsync("/metrics")).Contains(
+            $"edgeproxy_errors_total{{code=\"{code}\",route=\"all\"}} {Clients}", StringComparison.Ordinal),
+        "all are ended");
+
+    private static async Task AssertIsWellAsync(Edge edge, Log log)
+    {
+        Assert.DoesNotContain(log.Entries(LogLevel.Warning), entry => entry.Contains("Breaker of", StringComparison.Ordinal));
+        using var answer = await edge.Client.GetAsync("/");
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+    }
+}
