@@ -4,7 +4,7 @@ using Microsoft.Extensions.Hosting;
 
 namespace EdgeProxy.Shedding;
 
-/// <summary>Looks at the process five times a second, on a thread of its own: one of the pool would wait with the others.</summary>
+/// <summary>Looks at the process ten times a second, on a thread of its own: one of the pool would wait with the others.</summary>
 internal sealed class OverloadWorker(Overload overload, RequestMetrics requests, Revisions revisions, TimeProvider time)
     : IHostedService, IDisposable
 {

@@ -6,15 +6,15 @@ namespace EdgeProxy.Shedding;
 /// </summary>
 internal sealed class PoolDelay(TimeProvider time) : IThreadPoolWorkItem
 {
-    /// <summary>Samples that count, five a second.</summary>
-    public const int Samples = 5;
+    /// <summary>Samples that count, ten a second.</summary>
+    public const int Samples = 10;
 
     private readonly TimeSpan[] _last = new TimeSpan[Samples];
     private int _next;
     private long _queuedAt;
     private long _ranAt;
 
-    /// <summary>To be called five times a second, by a thread that is not of the pool.</summary>
+    /// <summary>To be called ten times a second, by a thread that is not of the pool.</summary>
     public TimeSpan Sample()
     {
         var ranAt = Volatile.Read(ref _ranAt);
