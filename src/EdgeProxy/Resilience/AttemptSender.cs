@@ -64,7 +64,7 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
             {
                 var isUnwanted = race is { IsBeaten: true } || upload is { ClientBroke: true } || ClientIsGone(client);
                 outcome = AttemptOutcome.Of(exception, isUnwanted, cancellation.IsCancellationRequested);
-                edge.HadLittleTime = HadLittleTime(edge, Math.Max(started, upload?.CompletedAt ?? 0));
+                edge.HadLittleTime = client.IsPastDeadline() && HadLittleTime(edge, Math.Max(started, upload?.CompletedAt ?? 0));
                 var verdict = VerdictOf(outcome, upload, edge.IsClientsDeadline || edge.HadLittleTime);
                 SetPass(edge, race, breakers.Report(PassOf(edge, race), verdict));
                 throw;

@@ -127,7 +127,7 @@ public sealed class BreakerTests
         await using var b = await Upstream.StartAsync("good");
         await using var c = await Upstream.StartAsync("good");
         await using var edge = await Edge.StartAsync(Three(
-            bad.Address, b.Address, c.Address, Quick + ", \"HttpRequest\": { \"ActivityTimeout\": \"300ms\" }"));
+            bad.Address, b.Address, c.Address, Quick + ", \"HttpRequest\": { \"ActivityTimeout\": \"300ms\" }", ", \"Timeout\": \"10m\""));
         await LoadUntilAsync(edge, async () => (await DestinationAsync(edge, 0)).GetProperty("state").GetString() == "ejected");
         Assert.True((await DestinationAsync(edge, 1)).GetProperty("available").GetBoolean());
 
