@@ -8,6 +8,7 @@ exec </dev/null
 projects=(EdgeProxy.Tests EdgeProxy.IntegrationTests EdgeProxy.EndToEndTests)
 minutes=${TEST_MINUTES:-15}
 passed=0 failed=0 skipped=0
+failures=() # told again at the end, where a long log is read first
 
 work=$(mktemp -d)
 mkdir "$work/tmp"
@@ -32,6 +33,7 @@ survivors() {
 
 finish() {
   rm -rf "$work"
+  [ ${#failures[@]} -eq 0 ] || printf 'failed: %s\n' "${failures[@]}"
   printf '%s passed, %s failed, %s skipped\n' "$passed" "$failed" "$skipped"
   [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
   exit
@@ -39,6 +41,7 @@ finish() {
 
 fail() {
   echo "run.sh: $1" >&2
+  failures+=("${1%%$'\n'*}")
   failed=$((failed + 1))
 }
 
@@ -110,6 +113,7 @@ run_project() {
     fail "$project ran no test"
   else
     passed=$((passed + $(count succeeded))) skipped=$((skipped + $(count skipped))) failed=$((failed + project_failed))
+    mapfile -t -O "${#failures[@]}" failures < <(sed -n 's/^failed \([^ (].*\)/\1/p' "$log")
     if [ "$exit_code" -ne 0 ] && [ "$project_failed" -eq 0 ]; then
       fail "$project ended with $exit_code, though no test of it failed"
     fi

@@ -15,14 +15,18 @@ internal readonly record struct AttemptEnd(RetryClass Class, string Reason, bool
     private const string Status = "status";
     private const string Unavailable = "unavailable";
     private const string RefusedStream = "refused_stream";
+    private const string ShortOfBytes = "incomplete";
     private const int RefusedStreamCode = 7;
 
     public static IReadOnlyList<string> Reasons { get; } =
     [
         AttemptOutcome.Dns, AttemptOutcome.Refused, AttemptOutcome.ConnectTimeout, AttemptOutcome.ConnectFailed, AttemptOutcome.Tls,
         AttemptOutcome.Closed, AttemptOutcome.Protocol, AttemptOutcome.Timeout, RefusedStream, Status, Unavailable,
-        AttemptMetrics.StaleConnection,
+        ShortOfBytes, AttemptMetrics.StaleConnection,
     ];
+
+    /// <summary>With a short answer that broke off, or whose rest did not come in time, before anything of it went to the client.</summary>
+    public static AttemptEnd Incomplete => new(RetryClass.Unknown, ShortOfBytes);
 
     /// <summary>Without an answer, and not because the request was given up.</summary>
     public static AttemptEnd Of(Exception exception)

@@ -71,7 +71,7 @@ internal sealed class ForwardMiddleware(RequestDelegate next, Breakers breakers,
                 breakers.Break(edge.Attempt);
             }
 
-            if (edge.Route!.Retry is not null)
+            if (edge.Route!.Retry is not null && context.Response.HasStarted)
             {
                 metrics.Skipped(edge.Attempt.Cluster!.ClusterId, RetrySkips.Started);
             }

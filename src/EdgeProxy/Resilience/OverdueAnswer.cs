@@ -4,18 +4,18 @@ namespace EdgeProxy.Resilience;
 /// A short answer whose head is here and whose rest does not come: it counts against its destination long before the route's time is
 /// over, and goes on, since it may come yet.
 /// </summary>
-internal sealed class OverdueAnswer(AttemptPass pass, WatchedOutput output, Breakers breakers)
+/// <param name="output">Where it goes; null: nowhere yet.</param>
+internal sealed class OverdueAnswer(AttemptPass pass, WatchedOutput? output, Breakers breakers)
 {
-    private volatile bool _isCounted;
+    private int _isCounted;
 
-    public bool IsCounted => _isCounted;
+    public bool IsCounted => Volatile.Read(ref _isCounted) != 0;
 
-    /// <summary>Counts it, unless its client does not take what there is.</summary>
+    /// <summary>Counts it, once, unless its client does not take what there is.</summary>
     public void Count()
     {
-        if (!output.IsWaiting)
+        if (output is not { IsWaiting: true } && Interlocked.Exchange(ref _isCounted, 1) == 0)
         {
-            _isCounted = true;
             breakers.Break(pass);
         }
     }

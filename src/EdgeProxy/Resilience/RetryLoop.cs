@@ -10,7 +10,7 @@ namespace EdgeProxy.Resilience;
 /// Sends the requests of routes that have `Retry`: attempt after attempt, as <see cref="RetryDecision"/> says, each at a destination
 /// that was not tried yet as long as there is one, until an answer stands. Nothing has gone to the client by then.
 /// </summary>
-internal sealed class RetryLoop(string cluster, AttemptSender sender, Hedger hedger, Attempts attempts)
+internal sealed class RetryLoop(string cluster, AttemptSender sender, Hedger hedger, AnswerHold hold, Attempts attempts)
 {
     private static readonly string[] Numbers = [.. Enumerable.Range(0, RetrySection.AttemptsMax + 1).Select(number => $"{number}")];
 
@@ -44,7 +44,16 @@ internal sealed class RetryLoop(string cluster, AttemptSender sender, Hedger hed
                 failure = ExceptionDispatchInfo.Capture(exception);
             }
 
-            if (!await AgainAsync(request, client, retry, tried, answer, failure?.SourceException, cancellation))
+            var end = answer is null
+                ? AttemptEnd.Of(failure!.SourceException)
+                : AttemptEnd.Of(answer, retry, attempts.UtcNow);
+            if (end.Class == RetryClass.Final && answer is not null
+                && tried.Count < retry.Attempts && MayRepeat(request, retry) && AnswerHold.IsFor(request, answer))
+            {
+                end = await hold.HoldAsync(client, answer, cancellation);
+            }
+
+            if (!await AgainAsync(request, client, retry, tried, answer, end, cancellation))
             {
                 client.Edge().AttemptsMade = tried.Count;
                 failure?.Throw();
@@ -63,10 +72,9 @@ internal sealed class RetryLoop(string cluster, AttemptSender sender, Hedger hed
         RetrySettings retry,
         List<DestinationState> tried,
         HttpResponseMessage? answer,
-        Exception? failure,
+        AttemptEnd end,
         CancellationToken cancellation)
     {
-        var end = answer is null ? AttemptEnd.Of(failure!) : AttemptEnd.Of(answer, retry, attempts.UtcNow);
         if (end.Class == RetryClass.Final)
         {
             return false;
@@ -76,7 +84,7 @@ internal sealed class RetryLoop(string cluster, AttemptSender sender, Hedger hed
         var decision = RetryDecision.Of(retry, new RetryQuestion
         {
             Class = end.Class,
-            IsIdempotent = retry.Idempotent || Idempotence.Of(request.Method.Method),
+            IsIdempotent = MayRepeat(request, retry),
             CanSendBody = Replay.CanSend(client, body, end),
             Made = tried.Count,
             HasOther = Attempts.HasOther(client, tried),
@@ -116,9 +124,13 @@ internal sealed class RetryLoop(string cluster, AttemptSender sender, Hedger hed
         }
 
         body?.Use(request, client);
+        client.Edge().Overdue = null; // of the answer that nobody gets
         attempts.Retried(cluster, end.Reason);
         return true;
     }
+
+    private static bool MayRepeat(HttpRequestMessage request, RetrySettings retry) =>
+        retry.Idempotent || Idempotence.Of(request.Method.Method);
 
     private static void Mark(HttpResponseMessage answer, int made)
     {

@@ -43,7 +43,8 @@ internal sealed class UpstreamClientFactory(
         var pools = new UpstreamPools(() => Create(context));
         var sender = new AttemptSender(context.ClusterId, pools, metrics, breakers, time);
         var hedger = new Hedger(context.ClusterId, sender, attempts);
-        return new UpstreamHandler(pools, sender, new RetryLoop(context.ClusterId, sender, hedger, attempts), hedger);
+        var hold = new AnswerHold(breakers, time);
+        return new UpstreamHandler(pools, sender, new RetryLoop(context.ClusterId, sender, hedger, hold, attempts), hedger);
     }
 
     private SocketsHttpHandler Create(ForwarderHttpClientContext context)

@@ -14,12 +14,19 @@ internal sealed class HeldBody(Stream rest, int most) : BodyStream
     private int _count;
     private int _given;
     private Task<int>? _reading;
+    private CancellationTokenSource? _unwanted;
     private ExceptionDispatchInfo? _failure;
 
-    /// <summary>Reads until the end, until there is more than may be held, or until <paramref name="late"/> is over.</summary>
+    /// <summary>It broke off while it was held.</summary>
+    public bool IsBroken => _failure is not null;
+
+    /// <summary>Reads until the end, until there is more than may be held, or for <paramref name="patience"/>.</summary>
+    /// <param name="cancellation">Ends it as if the body had broken off.</param>
     /// <returns>That was all of it. False also when it broke off, which whoever reads it is told first of all.</returns>
-    public async Task<bool> HoldAsync(Task late, CancellationToken cancellation)
+    public async ValueTask<bool> HoldAsync(TimeSpan patience, TimeProvider time, CancellationToken cancellation)
     {
+        _unwanted = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        var started = time.GetTimestamp();
         while (_count <= most)
         {
             if (_count == _held.Length)
@@ -27,8 +34,14 @@ internal sealed class HeldBody(Stream rest, int most) : BodyStream
                 Array.Resize(ref _held, Math.Min(most + 1, 2 * _count));
             }
 
-            _reading = rest.ReadAsync(_held.AsMemory(_count), cancellation).AsTask();
-            await Task.WhenAny(_reading, late);
+            _reading = rest.ReadAsync(_held.AsMemory(_count), _unwanted.Token).AsTask();
+            var left = patience - time.GetElapsedTime(started);
+            if (!_reading.IsCompleted && left > TimeSpan.Zero)
+            {
+                await ((Task)_reading).WaitAsync(left, time, CancellationToken.None)
+                    .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+
             if (!_reading.IsCompleted)
             {
                 return false;
@@ -54,13 +67,25 @@ internal sealed class HeldBody(Stream rest, int most) : BodyStream
         return false;
     }
 
+    /// <summary>The body with the fields of the content that it was read from.</summary>
+    public HttpContent ContentLike(HttpContent content)
+    {
+        var own = new StreamContent(this);
+        foreach (var (name, values) in content.Headers.NonValidated)
+        {
+            own.Headers.TryAddWithoutValidation(name, values);
+        }
+
+        return own;
+    }
+
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         _failure?.Throw();
         if (_given == _count && _reading is { } reading)
         {
+            _count += await reading.WaitAsync(cancellationToken);
             _reading = null;
-            _count += await reading;
             if (_given == _count)
             {
                 return 0;
@@ -82,6 +107,12 @@ internal sealed class HeldBody(Stream rest, int most) : BodyStream
     {
         if (disposing)
         {
+            if (_reading is { IsCompleted: false })
+            {
+                _unwanted?.Cancel(); // else it would read on beside whoever empties the connection for its next use
+            }
+
+            _unwanted?.Dispose();
             rest.Dispose();
         }
 

@@ -49,10 +49,7 @@ internal sealed class NormalisingTransform(TimeProvider time) : ResponseTransfor
         if (!HttpMethods.IsHead(client.Request.Method))
         {
             var body = new HeldBody(await answer.Content.ReadAsStreamAsync(context.CancellationToken), BodyBytesMax);
-            using var over = new CancellationTokenSource();
-            var isWhole = await body.HoldAsync(Task.Delay(Patience, time, over.Token), context.CancellationToken);
-            await over.CancelAsync();
-            if (!isWhole)
+            if (!await body.HoldAsync(Patience, time, context.CancellationToken))
             {
                 answer.Content = new StreamContent(body); // its fields are on their way already
                 return;

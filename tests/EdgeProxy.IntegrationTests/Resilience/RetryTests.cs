@@ -33,7 +33,7 @@ public sealed class RetryTests
                 await connection.StayAsync();
                 break;
             case "breaks off":
-                await connection.SendAsync("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
+                await connection.SendAsync("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n");
                 break;
             case "503":
                 await connection.SendAsync("HTTP/1.1 503 No\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno");

@@ -1,0 +1,51 @@
+using EdgeProxy.Yarp;
+
+namespace EdgeProxy.Resilience;
+
+/// <summary>
+/// Holds a short answer back until all of it is here, on routes with `Retry`: while nothing of it has gone to the client, one that breaks
+/// off, or whose rest does not come, can be tried again.
+/// </summary>
+internal sealed class AnswerHold(Breakers breakers, TimeProvider time)
+{
+    /// <summary>For how long an answer is held where an attempt has no time of its own. What is not whole then goes on as it is.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+
+    /// <summary>An answer of known and small length that has a body, and that nobody reads piece by piece.</summary>
+    public static bool IsFor(HttpRequestMessage request, HttpResponseMessage answer) =>
+        answer.Content.Headers.ContentLength is > 0 and <= ForwardMiddleware.ShortAnswer
+        && (int)answer.StatusCode < StatusCodes.Status400BadRequest
+        && request.Method != HttpMethod.Head;
+
+    /// <summary>How the attempt ended that had seemed good: it stands, or its answer has counted against its destination.</summary>
+    public async ValueTask<AttemptEnd> HoldAsync(HttpContext client, HttpResponseMessage answer, CancellationToken cancellation)
+    {
+        var edge = client.Edge();
+        var body = new HeldBody(
+            await answer.Content.ReadAsStreamAsync(cancellation), (int)answer.Content.Headers.ContentLength.GetValueOrDefault());
+        var perTry = edge.Timeouts.PerTry;
+        var isWhole = await body.HoldAsync(perTry ?? Patience, time, cancellation);
+        answer.Content = body.ContentLike(answer.Content);
+        if (isWhole || (perTry is null && !body.IsBroken))
+        {
+            return default;
+        }
+
+        var now = time.GetTimestamp();
+        edge.UpstreamTicks += now - edge.HeadAt;
+        edge.HeadAt = now;
+        if (!cancellation.IsCancellationRequested || (client.IsPastDeadline() && !edge.IsClientsDeadline))
+        {
+            edge.Overdue ??= new OverdueAnswer(edge.Attempt, output: null, breakers);
+            edge.Overdue.Count();
+        }
+
+        if (cancellation.IsCancellationRequested)
+        {
+            answer.Dispose();
+            throw new OperationCanceledException(cancellation);
+        }
+
+        return AttemptEnd.Incomplete;
+    }
+}
