@@ -17,7 +17,10 @@ internal sealed partial class LeaseNode
         }
     }
 
-    /// <summary>Notes that a request was refused without the store, whose answer to it, should it come yet, nobody needs.</summary>
+    /// <summary>
+    /// Notes that a request was refused without the store, or admitted from a lease after all: the store's answer to it, should it come
+    /// yet, nobody needs.
+    /// </summary>
     public void Decline(in BucketTake take, LeaseWaiter waiter, long now)
     {
         var (high, low) = take.Name.Hash(_hash);

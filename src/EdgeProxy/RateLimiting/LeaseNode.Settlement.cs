@@ -9,6 +9,19 @@ internal sealed partial class LeaseNode
     /// <summary>Microtokens that this node was lent, and that it gave back unspent, since it started.</summary>
     public (long Granted, long Returned) Lent => (Interlocked.Read(ref _granted), Interlocked.Read(ref _returned));
 
+    /// <summary>Gives back what a take spent from a lease. What can no longer be given back stays spent.</summary>
+    public void GiveBack(ref BucketTake take, long cost)
+    {
+        var (high, low) = take.Name.Hash(_hash);
+        var table = TableOf(low);
+        if (table.Find(high, low) is var index && index != LeaseTable.None)
+        {
+            LeaseSlot.TryGiveBack(ref table[index], take.Generation, cost);
+        }
+
+        take.Outcome = TakeOutcome.GivenBack;
+    }
+
     /// <summary>
     /// Charges, or below zero gives back, what a request cost beyond what was taken: to the lease where that has it, else to the store,
     /// which is told with the next question. <paramref name="toAsk"/>: when not null, the caller is to put it now.

@@ -33,7 +33,8 @@ internal sealed partial class LeaseNode
     /// <summary>
     /// Decides by what the node has. No lock, nothing allocated. When <paramref name="isDue"/>, the caller is to <see cref="Renew"/>.
     /// </summary>
-    public LeaseAnswer TryTake(ref BucketTake take, long cost, long now, out bool isDue)
+    /// <param name="isAgain">The request has been counted already: it has waited in vain.</param>
+    public LeaseAnswer TryTake(ref BucketTake take, long cost, long now, out bool isDue, bool isAgain = false)
     {
         isDue = false;
         var set = take.Limits!;
@@ -47,7 +48,11 @@ internal sealed partial class LeaseNode
 
         ref var slot = ref table[index];
         var generation = LeaseSlot.GenerationOf(Volatile.Read(ref slot.Word));
-        LeaseSlot.Count(ref slot, cost, now, _roundTrip);
+        if (!isAgain)
+        {
+            LeaseSlot.Count(ref slot, cost, now, _roundTrip);
+        }
+
         if (LeaseSlot.TrySpend(ref slot, high, low, set.Print, cost, now, out var word))
         {
             (take.Source, take.Outcome, take.HasLevels) = (DecisionSource.Lease, TakeOutcome.Admitted, true);
@@ -69,19 +74,6 @@ internal sealed partial class LeaseNode
         (take.Source, take.Outcome, take.HasLevels) = (DecisionSource.DenyCache, TakeOutcome.Refused, true);
         take.Levels = lacks ? levels : LeaseTerms.Short(set, levels, cost, askFrom - now);
         return LeaseAnswer.Refused;
-    }
-
-    /// <summary>Gives back what a take spent from a lease. What can no longer be given back stays spent.</summary>
-    public void GiveBack(ref BucketTake take, long cost)
-    {
-        var (high, low) = take.Name.Hash(_hash);
-        var table = TableOf(low);
-        if (table.Find(high, low) is var index && index != LeaseTable.None)
-        {
-            LeaseSlot.TryGiveBack(ref table[index], take.Generation, cost);
-        }
-
-        take.Outcome = TakeOutcome.GivenBack;
     }
 
     /// <summary>

@@ -49,6 +49,17 @@ internal sealed partial class LeasedBucketStore
         }
     }
 
+    /// <summary>The request has waited long enough: what the node has by now decides, else what is done without the store.</summary>
+    private void ApplyLate(RateLimitVerdict verdict, ref BucketTake take, LeaseWaiter waiter, long now)
+    {
+        take.Waiter = waiter;
+        if (node.TryTake(ref take, verdict.Cost, now, out _, isAgain: true) == LeaseAnswer.Unknown)
+        {
+            take.IsCutOff = true;
+            Degrade(verdict, now);
+        }
+    }
+
     /// <summary>A bucket that is cut off goes on from this node's share of what the store said last; what is admitted so is owed.</summary>
     private void Degrade(RateLimitVerdict verdict, long now)
     {
@@ -78,6 +89,10 @@ internal sealed partial class LeasedBucketStore
                 if (take.Source == DecisionSource.Local && IsOwed(take))
                 {
                     node.Owe(take, verdict.Cost, now);
+                }
+                else if (take is { Source: DecisionSource.Lease, Waiter: { } unneeded })
+                {
+                    node.Decline(take, unneeded, now);
                 }
 
                 continue;

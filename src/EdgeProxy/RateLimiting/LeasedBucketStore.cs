@@ -219,8 +219,7 @@ internal sealed partial class LeasedBucketStore(
         ref var take = ref verdict.Takes[index];
         if (answer == LeaseAnswer.Unknown)
         {
-            (take.IsCutOff, take.Waiter) = (true, waiter);
-            Degrade(verdict, Now());
+            ApplyLate(verdict, ref take, waiter, Now());
             return;
         }
 
