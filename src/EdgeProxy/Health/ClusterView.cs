@@ -31,7 +31,7 @@ internal sealed record ClusterView(
     int InFlight,
     IReadOnlyList<DestinationView> Destinations)
 {
-    public static ClusterView Of(ClusterState cluster, HealthReasons reasons)
+    public static ClusterView Of(ClusterState cluster, HealthReasons reasons, DestinationHealthKeeper keeper)
     {
         var config = cluster.Model.Config;
         var runtime = ClusterRuntime.Of(cluster);
@@ -55,23 +55,27 @@ internal sealed record ClusterView(
             AvailabilityPolicy.IsPanic(cluster),
             cluster.Destinations.Values.Sum(destination => DestinationRuntime.Of(destination).InFlight),
             [.. cluster.Destinations.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => DestinationView.Of(
-                pair.Value, available.Contains(pair.Value), reasons.Of(pair.Value)))]);
+                pair.Value, available.Contains(pair.Value), reasons, keeper))]);
     }
 }
 
 /// <param name="State">healthy, unhealthy, unknown, draining, ejected or down.</param>
+/// <param name="Since">When it came to this state: when it was first seen, at its address, if it has had no other.</param>
+/// <param name="Until">When time alone ends it: an ejection, or what passive checks keep out. Else null.</param>
 /// <param name="Mode">What it is meant to do: Up, Draining or Down.</param>
 /// <param name="ModeIsOrdered">The mode is an order of this API, which a reload or the end of the process may end.</param>
 /// <param name="Available">Whether requests are sent there at the moment.</param>
 /// <param name="Active">What probes say.</param>
 /// <param name="Passive">What requests say.</param>
-/// <param name="Reason">Of the last change of state or the last probe; null when there was none.</param>
+/// <param name="Reason">Why it is in this state; null when nothing was said, or the configuration wants it so.</param>
 internal sealed record DestinationView(
     string Id,
     string Address,
     string? Health,
     int Weight,
     string State,
+    DateTimeOffset? Since,
+    DateTimeOffset? Until,
     string Mode,
     bool ModeIsOrdered,
     bool Available,
@@ -81,20 +85,36 @@ internal sealed record DestinationView(
     BreakerView Breaker,
     int InFlight)
 {
-    public static DestinationView Of(DestinationState destination, bool available, string? reason) => new(
-        destination.DestinationId,
-        destination.Model.Config.Address,
-        destination.Model.Config.Health,
-        DestinationRuntime.Of(destination).ConfiguredWeight,
-        DestinationStatus.WordFor(destination),
-        DestinationRuntime.Of(destination).Mode.ToString(),
-        DestinationRuntime.Of(destination).IsOrdered,
-        available,
-        Word(destination.Health.Active),
-        Word(destination.Health.Passive),
-        reason,
-        BreakerView.Of(DestinationRuntime.Of(destination).Circuit),
-        DestinationRuntime.Of(destination).InFlight);
+    public static DestinationView Of(
+        DestinationState destination, bool available, HealthReasons reasons, DestinationHealthKeeper keeper)
+    {
+        var runtime = DestinationRuntime.Of(destination);
+        var status = DestinationStatus.Of(destination);
+        var (reason, until) = status switch
+        {
+            DestinationStatus.Status.Down or DestinationStatus.Status.Draining =>
+                (runtime.IsOrdered ? "ordered by the admin API" : null, null),
+            DestinationStatus.Status.Ejected => (runtime.Circuit.Standing.Reason, runtime.Circuit.Standing.Until),
+            _ when destination.Health.Active == DestinationHealth.Unhealthy => (reasons.Of(destination), null),
+            _ => (reasons.Of(destination), keeper.ReactivationOf(destination)),
+        };
+        return new DestinationView(
+            destination.DestinationId,
+            destination.Model.Config.Address,
+            destination.Model.Config.Health,
+            runtime.ConfiguredWeight,
+            DestinationStatus.WordFor(status),
+            runtime.Standing?.Since,
+            until,
+            runtime.Mode.ToString(),
+            runtime.IsOrdered,
+            available,
+            Word(destination.Health.Active),
+            Word(destination.Health.Passive),
+            reason,
+            BreakerView.Of(runtime.Circuit),
+            runtime.InFlight);
+    }
 
     private static string Word(DestinationHealth health) => health switch
     {
@@ -106,11 +126,17 @@ internal sealed record DestinationView(
 
 /// <param name="State">closed, open, halfopen or recovering.</param>
 /// <param name="Opens">Times it has opened without having stayed closed for long in between.</param>
-/// <param name="Reason">Why it opened last; null when it never has.</param>
-internal sealed record BreakerView(string State, int Opens, string? Reason)
+/// <param name="Since">When it came to this state; null when it has been closed from the beginning.</param>
+/// <param name="Until">When it is half-open (from open) or closed (from recovering) by time alone; null in the other states.</param>
+/// <param name="Reason">Why it opened; null once it is closed again.</param>
+internal sealed record BreakerView(string State, DateTimeOffset? Since, DateTimeOffset? Until, int Opens, string? Reason)
 {
-    public static BreakerView Of(Circuit circuit) =>
-        new(circuit.Breaker.State.ToString().ToLowerInvariant(), circuit.Breaker.Opens, circuit.Reason);
+    public static BreakerView Of(Circuit circuit)
+    {
+        var standing = circuit.Standing;
+        return new BreakerView(
+            standing.State.ToString().ToLowerInvariant(), standing.Since, standing.Until, circuit.Breaker.Opens, standing.Reason);
+    }
 }
 
 internal sealed record SessionAffinityView(bool Enabled, string? Policy, string? FailurePolicy, string? AffinityKeyName)

@@ -32,9 +32,14 @@ internal sealed class ConsecutiveFailuresPolicy(
             var config = result.Destination.Model.Config;
             if (ProbedAddress.IsStillOf(config.Health ?? config.Address, result))
             {
-                states.Add(new NewActiveDestinationHealth(result.Destination, Judge(result, threshold)));
-                reasons.Note(result.Destination, ReasonOf(result));
-                if (IsPassed(result)) // a failed one too leaves a destination healthy for a while
+                var health = Judge(result, threshold);
+                states.Add(new NewActiveDestinationHealth(result.Destination, health));
+                if (IsPassed(result) == (health == DestinationHealth.Healthy)) // a failed one too leaves it healthy for a while
+                {
+                    reasons.NoteActive(result.Destination, ReasonOf(result));
+                }
+
+                if (IsPassed(result))
                 {
                     passed.Add(result.Destination);
                 }

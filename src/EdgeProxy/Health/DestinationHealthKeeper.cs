@@ -11,6 +11,8 @@ internal sealed partial class DestinationHealthKeeper(
     IClusterDestinationsUpdater clusters, HealthReasons reasons, TimeProvider time, ILogger<DestinationHealthKeeper> logger)
     : IDestinationHealthUpdater, IDisposable
 {
+    private const string AddressChanged = "its address changed";
+
     /// <summary>Health changes rarely: whoever changes it does so alone, with all that follows from it.</summary>
     private readonly Lock _changing = new();
 
@@ -26,6 +28,15 @@ internal sealed partial class DestinationHealthKeeper(
             {
                 return _reactivations.Count;
             }
+        }
+    }
+
+    /// <summary>When it is no longer out for a time; null when it is not.</summary>
+    public DateTimeOffset? ReactivationOf(DestinationState destination)
+    {
+        lock (_changing)
+        {
+            return _reactivations.GetValueOrDefault(destination)?.Due;
         }
     }
 
@@ -56,7 +67,7 @@ internal sealed partial class DestinationHealthKeeper(
 
         foreach (var pair in changed)
         {
-            Log(cluster, pair.Destination, "active", pair.NewActiveHealth);
+            Log(cluster, pair.Destination, "active", pair.NewActiveHealth, reasons.OfActive(pair.Destination));
         }
     }
 
@@ -85,9 +96,10 @@ internal sealed partial class DestinationHealthKeeper(
             Forget(destination);
             destination.Health.Active = DestinationHealth.Unknown;
             destination.Health.Passive = DestinationHealth.Unknown;
-            reasons.Note(destination, "its address changed");
+            reasons.NoteActive(destination, AddressChanged);
+            reasons.NotePassive(destination, AddressChanged);
             clusters.UpdateAvailableDestinations(cluster);
-            Log(cluster, destination, "active", DestinationHealth.Unknown);
+            Log(cluster, destination, "active", DestinationHealth.Unknown, AddressChanged);
         }
     }
 
@@ -122,7 +134,7 @@ internal sealed partial class DestinationHealthKeeper(
     {
         destination.Health.Passive = newHealth;
         clusters.UpdateAvailableDestinations(cluster);
-        Log(cluster, destination, "passive", newHealth);
+        Log(cluster, destination, "passive", newHealth, reasons.OfPassive(destination));
     }
 
     private void Arm(ClusterState cluster, DestinationState destination, DestinationHealth newHealth, TimeSpan period)
@@ -130,7 +142,7 @@ internal sealed partial class DestinationHealthKeeper(
         Forget(destination);
         if (newHealth == DestinationHealth.Unhealthy)
         {
-            var reactivation = new Reactivation(cluster, destination);
+            var reactivation = new Reactivation(cluster, destination, time.GetUtcNow() + period);
             reactivation.Timer = time.CreateTimer(_ => Reactivate(reactivation), null, period, Timeout.InfiniteTimeSpan);
             _reactivations[destination] = reactivation; // a timer that fires already waits for the lock
         }
@@ -147,7 +159,7 @@ internal sealed partial class DestinationHealthKeeper(
             }
 
             Forget(destination);
-            reasons.Note(destination, "its reactivation period is over");
+            reasons.NotePassive(destination, "its reactivation period is over");
             ChangePassive(cluster, destination, DestinationHealth.Unknown);
         }
     }
@@ -160,19 +172,20 @@ internal sealed partial class DestinationHealthKeeper(
         }
     }
 
-    private void Log(ClusterState cluster, DestinationState destination, string check, DestinationHealth health)
+    private void Log(ClusterState cluster, DestinationState destination, string check, DestinationHealth health, string? reason)
     {
         var level = health == DestinationHealth.Unhealthy ? LogLevel.Warning : LogLevel.Information;
-        var reason = reasons.Of(destination) ?? "no reason given";
-        LogChange(logger, level, cluster.ClusterId, destination.DestinationId, health, check, reason);
+        LogChange(logger, level, cluster.ClusterId, destination.DestinationId, health, check, reason ?? "no reason given");
     }
 
     [LoggerMessage(Message = "Destination {Cluster}/{Destination} is {Health} by {Check} check: {Reason}")]
     private static partial void LogChange(
         ILogger logger, LogLevel level, string cluster, string destination, DestinationHealth health, string check, string reason);
 
-    private sealed class Reactivation(ClusterState cluster, DestinationState destination)
+    private sealed class Reactivation(ClusterState cluster, DestinationState destination, DateTimeOffset due)
     {
+        public DateTimeOffset Due => due;
+
         public ClusterState Cluster => cluster;
 
         public DestinationState Destination => destination;

@@ -38,7 +38,7 @@ internal sealed class FailureRatePolicy(IDestinationHealthUpdater updater, Healt
         {
             if (destination.Health.Passive == DestinationHealth.Unknown)
             {
-                reasons.Note(destination, "a request succeeded");
+                reasons.NotePassive(destination, "a request succeeded");
                 updater.SetPassive(cluster, destination, DestinationHealth.Healthy, TimeSpan.Zero);
             }
 
@@ -49,7 +49,7 @@ internal sealed class FailureRatePolicy(IDestinationHealthUpdater updater, Healt
         if (total >= options.MinimalTotal && failures >= options.RateLimit * total)
         {
             window.Clear();
-            reasons.Note(destination, $"{failures} of {total} requests failed");
+            reasons.NotePassive(destination, $"{failures} of {total} requests failed");
             var reactivation = cluster.Model.Config.HealthCheck?.Passive?.ReactivationPeriod ?? DefaultReactivation;
             updater.SetPassive(cluster, destination, DestinationHealth.Unhealthy, reactivation);
         }

@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using EdgeProxy.Metrics;
+using EdgeProxy.Resilience;
 using Microsoft.Extensions.Hosting;
 using Yarp.ReverseProxy;
 

@@ -3,9 +3,13 @@ using Yarp.ReverseProxy.Model;
 
 namespace EdgeProxy.Resilience;
 
-/// <summary>Around YARP's updater: sees which destinations join a running cluster, and when a cluster begins to panic.</summary>
+/// <summary>
+/// Around YARP's updater, which is asked whenever a destination's state may have changed: sees since when it is so, which destinations
+/// join a running cluster, and when a cluster begins to panic.
+/// </summary>
 internal sealed partial class AvailabilityUpdater(
-    IClusterDestinationsUpdater inner, Breakers breakers, ILogger<AvailabilityUpdater> logger) : IClusterDestinationsUpdater
+    IClusterDestinationsUpdater inner, Breakers breakers, TimeProvider time, ILogger<AvailabilityUpdater> logger)
+    : IClusterDestinationsUpdater
 {
     public void UpdateAvailableDestinations(ClusterState cluster)
     {
@@ -30,6 +34,7 @@ internal sealed partial class AvailabilityUpdater(
             var isAvailable = available.Contains(destination);
             var joins = isAvailable && isRunning && known.WasAvailable is not true && known.Circuit.Breaker.State == BreakerState.Closed;
             known.WasAvailable = isAvailable;
+            known.Stand(DestinationStatus.Of(destination), time.GetUtcNow());
             if (joins && runtime.Settings.SlowStart > TimeSpan.Zero)
             {
                 known.Join(breakers.Now);

@@ -61,6 +61,14 @@ internal sealed class Breaker(OpenTimes times)
     /// <summary>Time until it is half-open.</summary>
     public TimeSpan Remaining(TimeSpan now) => _state == BreakerState.Open && _until > now ? _until - now : TimeSpan.Zero;
 
+    /// <summary>When time alone brings the next step; null when something has to happen first.</summary>
+    public TimeSpan? Due => _state switch
+    {
+        BreakerState.Open => _until,
+        BreakerState.Recovering => _since + times.RecoverOver,
+        _ => null,
+    };
+
     /// <summary>Share of requests that is admitted: all unless recovering.</summary>
     public double Share(TimeSpan now) => _state == BreakerState.Recovering
         ? Math.Clamp(FirstShare + ((1 - FirstShare) * (now - _since).TotalSeconds / times.RecoverOver.TotalSeconds), FirstShare, 1)

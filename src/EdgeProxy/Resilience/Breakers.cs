@@ -110,9 +110,10 @@ internal sealed partial class Breakers(
             var circuit = DestinationRuntime.Of(destination).Circuit; // as it is now: what opened it may be something else
             if (circuit is { IsCutOff: true, Breaker.State: BreakerState.Open })
             {
-                circuit.Breaker.EndWait(Now);
-                circuit.Breaker.Advance(Now);
-                RecordTransition(cluster, destination, circuit.Breaker.State, "a probe of its health was answered");
+                var now = Now;
+                circuit.Breaker.EndWait(now);
+                circuit.Breaker.Advance(now);
+                RecordTransition(cluster, destination, circuit, "a probe of its health was answered", now);
                 UpdateAvailable(cluster);
             }
         }
@@ -176,7 +177,7 @@ internal sealed partial class Breakers(
                 if (circuit.Breaker.EndProbe(verdict, now))
                 {
                     circuit.Clear();
-                    RecordTransition(pass.Cluster!, isClusters ? null : pass.Destination, BreakerState.Recovering, "its probes succeeded");
+                    RecordTransition(pass.Cluster!, isClusters ? null : pass.Destination, circuit, "its probes succeeded", now);
                 }
             }
             else if (isClusters || DestinationSurvey.Of(pass.Cluster!, pass.Destination!, now).SoundOthers > 0)
@@ -196,7 +197,7 @@ internal sealed partial class Breakers(
     {
         circuit.Open(reason, now, random.NextDouble());
         Watch(cluster);
-        RecordTransition(cluster, destination, BreakerState.Open, reason, circuit.Breaker.Remaining(now));
+        RecordTransition(cluster, destination, circuit, reason, now);
         if (destination is not null)
         {
             UpdateAvailable(cluster);
@@ -212,7 +213,7 @@ internal sealed partial class Breakers(
             {
                 if (runtime.Circuit.Breaker.Advance(now))
                 {
-                    RecordTransition(cluster, null, runtime.Circuit.Breaker.State, "its time was over");
+                    RecordTransition(cluster, null, runtime.Circuit, "its time was over", now);
                 }
 
                 var (steps, isTroubled) = (0, runtime.Circuit.Breaker.State != BreakerState.Closed);
@@ -222,7 +223,7 @@ internal sealed partial class Breakers(
                     if (known.Circuit.Breaker.Advance(now))
                     {
                         steps++;
-                        RecordTransition(cluster, destination, known.Circuit.Breaker.State, "its time was over");
+                        RecordTransition(cluster, destination, known.Circuit, "its time was over", now);
                     }
 
                     isTroubled |= known.Circuit.Breaker.State != BreakerState.Closed || known.IsStarting(now, runtime.Settings.SlowStart);
@@ -265,8 +266,10 @@ internal sealed partial class Breakers(
         services.GetRequiredService<IClusterDestinationsUpdater>().UpdateAvailableDestinations(cluster);
 
     private void RecordTransition(
-        ClusterState cluster, DestinationState? destination, BreakerState state, string reason, TimeSpan length = default)
+        ClusterState cluster, DestinationState? destination, Circuit circuit, string reason, TimeSpan now)
     {
+        circuit.Stand(now, time.GetUtcNow());
+        var (state, length) = (circuit.Breaker.State, circuit.Breaker.Remaining(now));
         metrics.Changed(cluster.ClusterId, destination?.DestinationId ?? "");
         var level = state == BreakerState.Open ? LogLevel.Warning : LogLevel.Information;
         var what = destination is null ? "Cluster" : "Destination";

@@ -3,6 +3,11 @@ using EdgeProxy.Configuration;
 
 namespace EdgeProxy.Resilience;
 
+/// <param name="Since">Null when it has never been anything else.</param>
+/// <param name="Until">When time alone ends it; null when something has to happen first.</param>
+/// <param name="Reason">Why it opened; null once it is closed again.</param>
+internal sealed record CircuitStanding(BreakerState State, DateTimeOffset? Since, DateTimeOffset? Until, string? Reason);
+
 /// <summary>A breaker with the counts that open it. A change of settings makes another one.</summary>
 internal sealed class Circuit(BreakerSettings settings, OpenTimes times)
 {
@@ -14,6 +19,7 @@ internal sealed class Circuit(BreakerSettings settings, OpenTimes times)
     private int _inRow;
     private volatile bool _isAnswering;
     private int _epoch;
+    private string? _reason;
     private long _notBefore;
 
     public BreakerSettings Settings => settings;
@@ -25,8 +31,8 @@ internal sealed class Circuit(BreakerSettings settings, OpenTimes times)
     /// <summary>Goes up with each change of state: what began before a change says nothing after it.</summary>
     public int Epoch => Volatile.Read(ref _epoch);
 
-    /// <summary>Why it opened last; null before.</summary>
-    public string? Reason { get; private set; }
+    /// <summary>The state of the breaker as people are told of it, by the clock on the wall.</summary>
+    public CircuitStanding Standing { get; private set; } = new(BreakerState.Closed, null, null, null);
 
     /// <summary>What opened it last brought no answer: a probe of its health that is answered says that this is over.</summary>
     public bool IsCutOff { get; private set; }
@@ -34,11 +40,20 @@ internal sealed class Circuit(BreakerSettings settings, OpenTimes times)
     /// <summary>Opens it, and begins to count anew.</summary>
     public void Open(string reason, TimeSpan now, double chance)
     {
-        Reason = reason;
+        _reason = reason;
         IsCutOff = Volatile.Read(ref _hardInRow) > 0 && !_isAnswering;
         Breaker.Trip(now, chance);
         Clear();
     }
+
+    /// <summary>To be called when the breaker has changed its state.</summary>
+    /// <param name="now">What the breaker is told the time is…</param>
+    /// <param name="today">…and what that is on the wall.</param>
+    public void Stand(TimeSpan now, DateTimeOffset today) => Standing = new(
+        Breaker.State,
+        today,
+        Breaker.Due is { } due ? today + (due - now) : null,
+        Breaker.State == BreakerState.Closed ? null : _reason);
 
     /// <returns>Failures without doubt in a row that this ends: none, if it is not a success after all.</returns>
     public int Count(Verdict verdict, TimeSpan now)

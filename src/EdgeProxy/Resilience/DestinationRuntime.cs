@@ -5,6 +5,8 @@ using Yarp.ReverseProxy.Model;
 
 namespace EdgeProxy.Resilience;
 
+internal sealed record DestinationStanding(DestinationStatus.Status Status, DateTimeOffset Since);
+
 /// <summary>What the edge knows of a destination beyond YARP's state. Kept over reloads while id and address stay.</summary>
 internal sealed class DestinationRuntime
 {
@@ -45,6 +47,9 @@ internal sealed class DestinationRuntime
     /// <summary>Whether it got requests when that was last looked at; null: it has not been looked at.</summary>
     public bool? WasAvailable { get; set; }
 
+    /// <summary>Its state in one word when that was last looked at, and since when; null: it has not been looked at.</summary>
+    public DestinationStanding? Standing { get; private set; }
+
     public static DestinationRuntime Of(DestinationState destination) =>
         Runtimes.TryGetValue(destination, out var runtime) ? runtime : Runtimes.GetValue(destination, static _ => new DestinationRuntime());
 
@@ -78,6 +83,15 @@ internal sealed class DestinationRuntime
 
     /// <summary>An order of the admin API: it holds until a reload changes the configured state, or the process ends.</summary>
     public void Order(DestinationMode mode) => _order = mode;
+
+    /// <summary>It has this state now, if it had not before.</summary>
+    public void Stand(DestinationStatus.Status status, DateTimeOffset today)
+    {
+        if (Standing?.Status != status)
+        {
+            Standing = new DestinationStanding(status, today);
+        }
+    }
 
     /// <summary>It joins a running cluster: its share rises from now on.</summary>
     public void Join(TimeSpan now) => _joined = now;

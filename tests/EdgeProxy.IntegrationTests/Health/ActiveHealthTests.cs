@@ -42,11 +42,38 @@ public sealed class ActiveHealthTests
         var problem = await refused.Content.ReadFromJsonAsync<JsonElement>();
         Assert.Equal("no_healthy_destination", problem.GetProperty("code").GetString());
         Assert.Equal(before, Volatile.Read(ref requests));
-        Assert.Equal("probe answered 500", (await DestinationAsync(edge)).GetProperty("reason").GetString());
+        var unhealthy = await DestinationAsync(edge);
+        Assert.Equal("probe answered 500", unhealthy.GetProperty("reason").GetString());
 
         Volatile.Write(ref sick, false);
         await UntilStateAsync(edge, "healthy");
+        var healthy = await DestinationAsync(edge);
+        Assert.Equal("probe answered 200", healthy.GetProperty("reason").GetString());
+        Assert.True(healthy.GetProperty("since").GetDateTimeOffset() > unhealthy.GetProperty("since").GetDateTimeOffset());
+        Assert.Equal(JsonValueKind.Null, unhealthy.GetProperty("until").ValueKind); // a probe has to pass
         Assert.Equal(HttpStatusCode.OK, (await edge.Client.GetAsync("/")).StatusCode);
+    }
+
+    [Fact]
+    public async Task A_failed_probe_that_changes_nothing_is_no_reason()
+    {
+        var (sick, probes) = (false, 0);
+        await using var upstream = await Upstream.StartAsync(context =>
+        {
+            context.Response.StatusCode = Volatile.Read(ref sick) ? 500 : 200;
+            Interlocked.Increment(ref probes);
+            return Task.CompletedTask;
+        });
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(
+            upstream.Address, cluster: Often + ", \"Metadata\": { \"ConsecutiveFailuresHealthPolicy.Threshold\": \"1000000\" }"));
+        await UntilStateAsync(edge, "healthy");
+        Volatile.Write(ref sick, true);
+        var seen = Volatile.Read(ref probes);
+        await Wait.UntilAsync(() => Volatile.Read(ref probes) > seen + 3, "probes fail");
+
+        var destination = await DestinationAsync(edge);
+        Assert.Equal("healthy", destination.GetProperty("state").GetString());
+        Assert.Equal("probe answered 200", destination.GetProperty("reason").GetString());
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json;
 using EdgeProxy.Health;
 using EdgeProxy.IntegrationTests.Peers;
 using Microsoft.Extensions.DependencyInjection;
@@ -47,7 +48,8 @@ public sealed class PassiveHealthTests
             connection.Reset();
         });
         await using var edge = await Edge.StartAsync(Edge.OneRoute(
-            good.Address, cluster: Passive("01:00:00") + ", \"LoadBalancingPolicy\": \"RoundRobin\"").Replace(
+            good.Address,
+            cluster: Passive("01:00:00") + ", \"LoadBalancingPolicy\": \"RoundRobin\", \"CircuitBreaker\": { \"Enabled\": false }").Replace(
             "\"a\": {", "\"b\": { \"Address\": \"" + bad.Address + "\" }, \"a\": {"));
         await Wait.UntilAsync(async () =>
         {
@@ -59,8 +61,10 @@ public sealed class PassiveHealthTests
             Assert.Equal(HttpStatusCode.OK, (await edge.Client.GetAsync("/")).StatusCode);
         }
 
-        var reason = (await ActiveHealthTests.DestinationAsync(edge, "b")).GetProperty("reason").GetString();
-        Assert.Equal("5 of 5 requests failed", reason);
+        var view = await ActiveHealthTests.DestinationAsync(edge, "b");
+        Assert.Equal("5 of 5 requests failed", view.GetProperty("reason").GetString());
+        var length = view.GetProperty("until").GetDateTimeOffset() - view.GetProperty("since").GetDateTimeOffset();
+        Assert.InRange(length.TotalMinutes, 59, 61);
     }
 
     [Fact]
@@ -80,7 +84,10 @@ public sealed class PassiveHealthTests
         Volatile.Write(ref sick, false);
         await Wait.UntilAsync(async () => (await edge.Client.GetAsync("/")).StatusCode == HttpStatusCode.OK, "back");
         Assert.Contains(log.Entries(LogLevel.Information), entry => entry.Contains("up/a is Unknown by passive check: its reactivation"));
-        Assert.Equal("healthy", (await ActiveHealthTests.DestinationAsync(edge)).GetProperty("state").GetString());
+        var back = await ActiveHealthTests.DestinationAsync(edge);
+        Assert.Equal("healthy", back.GetProperty("state").GetString());
+        Assert.Equal("a request succeeded", back.GetProperty("reason").GetString());
+        Assert.Equal(JsonValueKind.Null, back.GetProperty("until").ValueKind);
 
         Volatile.Write(ref sick, true); // one failure is not the sixth
         await FailAsync(edge, 1);

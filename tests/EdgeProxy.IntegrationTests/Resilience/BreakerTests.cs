@@ -43,6 +43,53 @@ public sealed class BreakerTests
     }
 
     [Fact]
+    public async Task A_state_says_since_when_and_until_when_it_is_so_and_why_only_as_long_as_it_is()
+    {
+        var healed = false;
+        await using var a = await Upstream.StartAsync(context =>
+        {
+            context.Response.StatusCode = Volatile.Read(ref healed) ? 200 : 503;
+            return Task.CompletedTask;
+        });
+        await using var b = await Upstream.StartAsync("good");
+        await using var c = await Upstream.StartAsync("good");
+        await using var edge = await Edge.StartAsync(Three(a.Address, b.Address, c.Address, """
+            "CircuitBreaker": { "RecoverOver": "1s" }, "Ejection": { "Base": "3s", "Max": "3s" }
+            """));
+        var first = await DestinationAsync(edge, 0);
+        Assert.Equal(("unknown", null, null), (Word(first, "state"), Time(first, "until"), Word(first, "reason")));
+        Assert.Equal((null, null, null), Breaker(first));
+        var before = Time(first, "since")!.Value;
+
+        var ejected = first;
+        await LoadUntilAsync(edge, async () => Word(ejected = await DestinationAsync(edge, 0), "state") == "ejected");
+        var (since, until) = (Time(ejected, "since")!.Value, Time(ejected, "until")!.Value);
+        Assert.True(since > before);
+        Assert.InRange((until - since).TotalSeconds, 2.6, 3.4); // chance changes it by a tenth
+        Assert.Equal("5 failures in a row", Word(ejected, "reason"));
+        Assert.Equal("5 failures in a row", Breaker(ejected).Reason);
+        Assert.Equal(until, Breaker(ejected).Until);
+        Assert.InRange((since - Breaker(ejected).Since!.Value).TotalSeconds, 0, 1);
+
+        Volatile.Write(ref healed, true);
+        var closed = ejected;
+        await LoadUntilAsync(edge, async () => (await StatesAsync(edge)).Item2 == "recovering");
+        await LoadUntilAsync(edge, async () =>
+            Word((closed = await DestinationAsync(edge, 0)).GetProperty("breaker"), "state") == "closed");
+        Assert.Equal(("unknown", null, null), (Word(closed, "state"), Time(closed, "until"), Word(closed, "reason")));
+        Assert.InRange(Time(closed, "since")!.Value, until.AddSeconds(-0.1), Breaker(closed).Since!.Value);
+        Assert.Equal((null, null), (Breaker(closed).Until, Breaker(closed).Reason));
+        Assert.Equal(before, Time(await DestinationAsync(edge, 1), "since")!.Value, TimeSpan.FromSeconds(1));
+
+        static string? Word(JsonElement of, string name) => of.GetProperty(name).GetString();
+
+        static DateTimeOffset? Time(JsonElement of, string name) => of.GetProperty(name).Deserialize<DateTimeOffset?>();
+
+        static (DateTimeOffset? Since, DateTimeOffset? Until, string? Reason) Breaker(JsonElement of) =>
+            (Time(of.GetProperty("breaker"), "since"), Time(of.GetProperty("breaker"), "until"), Word(of.GetProperty("breaker"), "reason"));
+    }
+
+    [Fact]
     public async Task Half_open_lets_one_request_at_a_time_through_to_the_destination_whoever_else_comes()
     {
         var (healed, busy, most) = (false, 0, 0);

@@ -139,6 +139,36 @@ public sealed class CircuitTests
         Assert.Equal("5 failures in a row", circuit.ReasonToOpen(TimeSpan.FromSeconds(1)));
     }
 
+    [Fact]
+    public void What_people_are_told_has_a_beginning_and_an_end_where_time_alone_brings_it_and_a_reason_until_it_is_closed()
+    {
+        var (circuit, today) = (new Circuit(new BreakerSettings(), Times), DateTimeOffset.UnixEpoch);
+        Assert.Equal(new CircuitStanding(BreakerState.Closed, null, null, null), circuit.Standing);
+
+        circuit.Open("why", TimeSpan.FromSeconds(100), chance: 0.5);
+        Assert.Equal(new CircuitStanding(BreakerState.Open, today, today.AddSeconds(5), "why"), StandingAt(105 - 5));
+
+        circuit.Breaker.Advance(TimeSpan.FromSeconds(105));
+        Assert.Equal(new CircuitStanding(BreakerState.HalfOpen, today.AddSeconds(5), null, "why"), StandingAt(105));
+
+        for (var probe = 0; probe < Breaker.ProbesNeeded; probe++)
+        {
+            circuit.Breaker.EndProbe(Verdict.Success, TimeSpan.FromSeconds(107));
+        }
+
+        Assert.Equal(
+            new CircuitStanding(BreakerState.Recovering, today.AddSeconds(8), today.AddSeconds(17), "why"), StandingAt(108));
+
+        circuit.Breaker.Advance(TimeSpan.FromSeconds(117));
+        Assert.Equal(new CircuitStanding(BreakerState.Closed, today.AddSeconds(17), null, null), StandingAt(117));
+
+        CircuitStanding StandingAt(int seconds)
+        {
+            circuit.Stand(TimeSpan.FromSeconds(seconds), today.AddSeconds(seconds - 100));
+            return circuit.Standing;
+        }
+    }
+
     [Theory]
     [InlineData(200, "Success")]
     [InlineData(101, "Success")]

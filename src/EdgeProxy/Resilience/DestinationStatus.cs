@@ -1,8 +1,7 @@
 using EdgeProxy.Configuration;
-using EdgeProxy.Resilience;
 using Yarp.ReverseProxy.Model;
 
-namespace EdgeProxy.Health;
+namespace EdgeProxy.Resilience;
 
 /// <summary>A destination's state in one word, as metrics and the admin API call it.</summary>
 internal static class DestinationStatus
@@ -38,5 +37,5 @@ internal static class DestinationStatus
         _ => Status.Unknown,
     };
 
-    public static string WordFor(DestinationState destination) => All[(int)Of(destination)];
+    public static string WordFor(Status status) => All[(int)status];
 }
