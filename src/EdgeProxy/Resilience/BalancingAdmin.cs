@@ -11,6 +11,8 @@ internal sealed record StateOrdered(string Cluster, string Destination, string S
 /// <summary>Orders to destinations: take requests, drain, or take none.</summary>
 internal static class BalancingAdmin
 {
+    private const string NoOrderLeft = "as configured: no order is left";
+
     private const string Lasts = "until a reload changes the configured state or address of this destination, or the process ends";
 
     public static void MapDestinations(this IEndpointRouteBuilder admin, IServiceProvider edge)
@@ -32,9 +34,11 @@ internal static class BalancingAdmin
                 }
 
                 keeper.Order(cluster, known, mode);
-                return Results.Ok(new StateOrdered(cluster.ClusterId, known.DestinationId, mode.ToString(), Lasts));
+                var lasts = DestinationRuntime.Of(known).IsOrdered ? Lasts : NoOrderLeft;
+                return Results.Ok(new StateOrdered(cluster.ClusterId, known.DestinationId, mode.ToString(), lasts));
             })
             .Produces<StateOrdered>()
-            .WithSummary("Order a destination to be Up, Draining or Down. " + char.ToUpperInvariant(Lasts[0]) + Lasts[1..] + ".");
+            .WithSummary("Order a destination to be Up, Draining or Down. " + char.ToUpperInvariant(Lasts[0]) + Lasts[1..]
+                + ". What is configured anyway ends the last order.");
     }
 }

@@ -29,8 +29,10 @@ internal sealed class DestinationRuntime
     public double Load => (InFlight + 1.0) / Weight;
 
     /// <summary>What it is meant to do now: what was ordered by the admin API, else what is configured.</summary>
-    public DestinationMode Mode => _order
-        ?? (_settings is { State: DestinationMode.Up, Weight: 0 } ? DestinationMode.Draining : _settings.State);
+    public DestinationMode Mode => _order ?? ConfiguredMode;
+
+    private DestinationMode ConfiguredMode =>
+        _settings is { State: DestinationMode.Up, Weight: 0 } ? DestinationMode.Draining : _settings.State;
 
     /// <summary>The mode is an order of the admin API, not the configuration.</summary>
     public bool IsOrdered => _order is not null;
@@ -81,8 +83,11 @@ internal sealed class DestinationRuntime
         return runtime;
     }
 
-    /// <summary>An order of the admin API: it holds until a reload changes the configured state, or the process ends.</summary>
-    public void Order(DestinationMode mode) => _order = mode;
+    /// <summary>
+    /// An order of the admin API: it holds until a reload changes the configured state, or the process ends. One to do what is configured
+    /// anyway ends the last one, and leaves none.
+    /// </summary>
+    public void Order(DestinationMode mode) => _order = mode == ConfiguredMode ? null : mode;
 
     /// <summary>It has this state now, if it had not before.</summary>
     public void Stand(DestinationStatus.Status status, DateTimeOffset today)

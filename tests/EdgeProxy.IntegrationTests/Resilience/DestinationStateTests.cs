@@ -48,6 +48,27 @@ public sealed class DestinationStateTests
         Assert.Contains("edgeproxy_destinations{cluster=\"up\",state=\"draining\"} 0", await edge.Admin.GetStringAsync("/metrics"));
     }
 
+    [Theory]
+    [InlineData("", "Up", "unknown", "Draining")]
+    [InlineData(", \"Weight\": 0", "Draining", "draining", "Up")]
+    [InlineData(", \"State\": \"Down\"", "Down", "down", "Up")]
+    public async Task An_order_to_do_what_is_configured_ends_the_last_one(
+        string destination, string configured, string state, string other)
+    {
+        await using var a = await Upstream.StartAsync("a");
+        await using var b = await Upstream.StartAsync("b");
+        await using var edge = await Edge.StartAsync(Two(a, b, destination));
+        await OrderAsync(edge, "a", other);
+        Assert.True((await StateAsync(edge, 0)).Item2);
+
+        var answer = await OrderAsync(edge, "a", configured);
+        Assert.Contains("no order is left", await answer.Content.ReadAsStringAsync());
+        Assert.Equal((state, false), await StateAsync(edge, 0));
+
+        await OrderAsync(edge, "a", configured); // none to end
+        Assert.Equal((state, false), await StateAsync(edge, 0));
+    }
+
     [Fact]
     public async Task Orders_to_nobody_and_orders_that_mean_nothing_are_refused()
     {
