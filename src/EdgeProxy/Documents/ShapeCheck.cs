@@ -3,8 +3,12 @@ namespace EdgeProxy.Documents;
 /// <summary>Holds a document against its <see cref="Shape"/> and reports all that differs. null counts as absent.</summary>
 internal sealed class ShapeCheck(FaultList faults)
 {
+    private Shape? _root;
+    private KeyLevels? _levels;
+
     public void Check(Node node, Shape shape)
     {
+        _root ??= shape;
         if (node.IsFaulty)
         {
             return; // its variable could not be replaced
@@ -52,8 +56,10 @@ internal sealed class ShapeCheck(FaultList faults)
             }
             else
             {
+                _levels ??= new KeyLevels(_root!);
+                var hint = _levels.HintFor(member.Name, shape) is { } place ? "; " + place : "";
                 faults.Error(
-                    FaultCodes.UnknownKey, member.Place, node.PathOf(member.Name), $"there is no key \"{member.Name}\" here",
+                    FaultCodes.UnknownKey, member.Place, node.PathOf(member.Name), $"there is no key \"{member.Name}\" here{hint}",
                     Nearest.To(member.Name, shape.Keys.Select(k => k.Name)));
             }
         }

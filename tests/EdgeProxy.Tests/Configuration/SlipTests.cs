@@ -24,6 +24,34 @@ public sealed class SlipTests
     }
 
     [Theory]
+    [InlineData("cluster", "\"Retry\": {}", "it belongs to a route")]
+    [InlineData("cluster", "\"RateLimits\": []", "it belongs to a route")]
+    [InlineData("cluster", "\"Idle\": \"5s\"", "it belongs to Timeouts")]
+    [InlineData("cluster", "\"idle\": \"5s\"", "it belongs to Timeouts")]
+    [InlineData("cluster", "\"Timeout\": \"5s\"", "it belongs to a route or HealthCheck.Active; did you mean \"Timeouts\"?")]
+    [InlineData("cluster", "\"Attempts\": 3", "it belongs to Retry of a route")]
+    [InlineData("cluster", "\"Weight\": 3", "it belongs to a destination")]
+    [InlineData("cluster", "\"Timeouts\": { \"SlowStart\": \"5s\" }", "it belongs to a cluster")]
+    [InlineData("route", "\"CircuitBreaker\": {}", "it belongs to a cluster")]
+    [InlineData("route", "\"Methods\": [ \"GET\" ]", "it belongs to Match")]
+    [InlineData("route", "\"PathPrefix\": \"/\"", "it belongs to Transforms")]
+    [InlineData("route", "\"Connect\": \"5s\"", "it belongs to Timeouts of a cluster")]
+    [InlineData("route", "\"Enabled\": true", null)] // of many things
+    [InlineData("route", "\"BodyBytes\": 5", null)] // of another section
+    [InlineData("sections", "\"Routes\": {},", "it belongs to ReverseProxy")]
+    [InlineData("sections", "\"Edge\": { \"HeaderBytes\": 5 },", "it belongs to Edge.Requests")]
+    [InlineData("sections", "\"Edge\": { \"Requests\": { \"Name\": \"x\" } },", "it belongs to Edge")]
+    public void A_key_at_the_wrong_level_is_told_where_it_belongs(string where, string keys, string? hint)
+    {
+        var read = Configurations.Read(Configurations.Document(
+            where == "route" ? keys : "", where == "cluster" ? keys : "", where == "sections" ? keys : ""));
+
+        var fault = Assert.Single(read.Faults);
+        Assert.Equal("unknown_key", fault.Code);
+        Assert.EndsWith(hint ?? " here", fault.ToString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("/orders/*", "literal_star")]
     [InlineData("/orders/{**rest}", null)]
     [InlineData("/orders/{*rest}", null)]
