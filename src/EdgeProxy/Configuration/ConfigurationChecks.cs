@@ -14,6 +14,7 @@ internal static class ConfigurationChecks
         ClusterChecks.Check(draft, faults);
         RouteChecks.Check(draft, faults);
         FallbackChecks.Check(draft, faults);
+        TimeoutSection.Check(draft, faults);
         HedgeSection.Check(draft, faults);
         ReferenceChecks.Check(draft, faults);
         RouteOverlap.Check(draft, faults);

@@ -30,8 +30,15 @@ internal static class HedgeSection
 
     public static void Check(Draft draft, FaultList faults)
     {
+        var alone = draft.Clusters.Where(cluster => cluster.Config.Destinations is { Count: 1 }).Select(cluster => cluster.Entry.Id)
+            .ToHashSet(StringComparer.OrdinalIgnoreCase);
         foreach (var route in draft.Routes)
         {
+            if (route.Entry.Section.Find("Hedge") is ObjectNode hedge && route.Config.ClusterId is { } cluster && alone.Contains(cluster))
+            {
+                faults.Warn(FaultCodes.UnusedHedge, hedge.Place, hedge.Path, "nothing is sent twice: the cluster has one destination");
+            }
+
             if (route.Entry.Section.Object("Hedge").Find("After") is ScalarNode after
                 && DurationText.TryParse(after.Text, out var value) && (value < Least || value > Most))
             {

@@ -60,6 +60,34 @@ internal static class TimeoutSection
     public static TimeoutSettings BindRoute(Section section, TimeoutSettings cluster) =>
         section.Exists ? BindCommon(section, cluster.Activity) with { Connect = cluster.Connect, Activity = cluster.Activity } : cluster;
 
+    /// <summary>An attempt that may take longer than its request never does; few mean that.</summary>
+    public static void Check(Draft draft, FaultList faults)
+    {
+        var users = draft.Routes.Where(route => !route.Entry.Section.Has("Timeouts"))
+            .SelectMany(route => route.ClusterNames.Select(name => (name.Text, route.Entry.Section)))
+            .ToLookup(user => user.Text, user => user.Section, StringComparer.OrdinalIgnoreCase);
+        foreach (var route in draft.Routes)
+        {
+            WarnUnmet(route.Entry.Section, [route.Entry.Section], "the route's Timeout is shorter", faults);
+        }
+
+        foreach (var cluster in draft.Clusters)
+        {
+            WarnUnmet(cluster.Entry.Section, [.. users[cluster.Entry.Id]], "every route that it holds for has a shorter Timeout", faults);
+        }
+    }
+
+    /// <param name="routes">Those that the owner's `Timeouts` hold for.</param>
+    private static void WarnUnmet(Section owner, IReadOnlyList<Section> routes, string why, FaultList faults)
+    {
+        var timeouts = owner.Object("Timeouts");
+        if (timeouts.Find("PerTry") is { } perTry && routes.Count > 0
+            && routes.Max(route => route.OptionalDuration("Timeout") ?? TimeSpan.MaxValue) < timeouts.OptionalDuration("PerTry"))
+        {
+            faults.Warn(FaultCodes.UnmetTimeout, perTry.Place, perTry.Path, $"it never runs out: {why}");
+        }
+    }
+
     private static TimeoutSettings BindCommon(Section section, TimeSpan activity) => new()
     {
         PerTry = section.OptionalDuration("PerTry"),

@@ -59,6 +59,8 @@ internal static class FaultCodes
     // Warnings
     public const string UnusedCluster = "unused_cluster";
     public const string UnmetCost = "unmet_cost";
+    public const string UnmetTimeout = "unmet_timeout";
+    public const string UnusedHedge = "unused_hedge";
     public const string UnusedRateLimit = "unused_rate_limit";
     public const string UnknownPlan = "unknown_plan";
     public const string LiteralStar = "literal_star";

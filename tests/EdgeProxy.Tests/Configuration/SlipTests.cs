@@ -52,6 +52,32 @@ public sealed class SlipTests
     }
 
     [Theory]
+    [InlineData("\"Timeout\": \"5s\", \"Timeouts\": { \"PerTry\": \"6s\" }", "", "$.ReverseProxy.Routes.r.Timeouts.PerTry")]
+    [InlineData("\"Timeout\": \"5s\", \"Timeouts\": { \"PerTry\": \"5s\" }", "", null)]
+    [InlineData("\"Timeouts\": { \"PerTry\": \"6s\" }", "", null)]
+    [InlineData("\"Timeout\": \"5s\"", "\"Timeouts\": { \"PerTry\": \"6s\" }", "$.ReverseProxy.Clusters.c.Timeouts.PerTry")]
+    [InlineData("\"Timeout\": \"5s\", \"Timeouts\": {}", "\"Timeouts\": { \"PerTry\": \"6s\" }", null)]
+    [InlineData("", "\"Timeouts\": { \"PerTry\": \"6s\" }", null)]
+    public void A_time_for_an_attempt_above_its_request_s_is_warned_of(string route, string cluster, string? path) =>
+        AssertWarning("unmet_timeout", path, Configurations.Document(route, cluster));
+
+    [Fact]
+    public void A_cluster_s_time_for_an_attempt_that_one_of_its_routes_can_meet_is_left_alone()
+    {
+        const string Other = """ "q": { "ClusterId": "C", "Match": { "Path": "/q" }, "Timeout": "10s" }, "r": """;
+        var document = Configurations.Document("\"Timeout\": \"5s\"", "\"Timeouts\": { \"PerTry\": \"6s\" }");
+        AssertWarning("unmet_timeout", null, document.Replace("\"r\":", Other, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("\"Hedge\": {}", false, "$.ReverseProxy.Routes.r.Hedge")]
+    [InlineData("\"Hedge\": {}", true, null)]
+    [InlineData("", false, null)]
+    public void A_hedge_with_nowhere_else_to_send_is_warned_of(string route, bool hasOther, string? path) =>
+        AssertWarning("unused_hedge", path, Configurations.Document(route).Replace(
+            "\"d\":", hasOther ? "\"e\": { \"Address\": \"http://127.0.0.1:5002/\" }, \"d\":" : "\"d\":", StringComparison.Ordinal));
+
+    [Theory]
     [InlineData("/orders/*", "literal_star")]
     [InlineData("/orders/{**rest}", null)]
     [InlineData("/orders/{*rest}", null)]
@@ -83,5 +109,14 @@ public sealed class SlipTests
         var read = Configurations.Read(Configurations.Document().Replace(":5001", ":50o1", StringComparison.Ordinal));
 
         Assert.Contains("has a port that is not a number", Assert.Single(read.Faults).Message, StringComparison.Ordinal);
+    }
+
+    /// <param name="path">Where the warning stands; null: there is none.</param>
+    private static void AssertWarning(string code, string? path, string document)
+    {
+        var read = Configurations.Read(document);
+
+        Assert.NotNull(read.Revision);
+        Assert.Equal(path is null ? [] : [(code, path)], read.Faults.Select(fault => (fault.Code, fault.Path)));
     }
 }
