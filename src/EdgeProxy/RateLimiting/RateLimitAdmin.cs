@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace EdgeProxy.RateLimiting;
 
-/// <summary>Admin routes of the limits: what is in a bucket, and giving it back full.</summary>
+/// <summary>Admin routes of the limits: which there are, what is in a bucket, and giving it back full.</summary>
 internal static class RateLimitAdmin
 {
     private const string Bucket = "/ratelimits/{policy}/buckets/{key}";
@@ -15,6 +15,8 @@ internal static class RateLimitAdmin
         var revisions = edge.GetRequiredService<Revisions>();
         var store = edge.GetRequiredService<IBucketStore>();
         var top = edge.GetRequiredService<TopClients>();
+        v1.MapGet("/ratelimits", () => RateLimitView.AllOf(revisions.Current))
+            .WithSummary("Rate limits in effect, with their defaults filled in, and the routes that name them.");
         v1.MapGet("/ratelimits/{policy}/top", (string policy) => revisions.Current.Policies.TryGetValue(policy, out var found)
                 ? Results.Json(TopAnswer.Of(found, top))
                 : Results.NotFound())

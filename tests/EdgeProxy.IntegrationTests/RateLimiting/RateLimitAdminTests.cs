@@ -101,6 +101,44 @@ public sealed class RateLimitAdminTests
     }
 
     [Fact]
+    public async Task The_rate_limits_in_effect_are_listed_with_their_routes_and_without_a_key_of_a_client()
+    {
+        var hash = new string('a', 64);
+        await using var edge = await Edge.StartAsync($$"""
+            "Clients": { "ApiKey": { "Keys": {
+              "acme": { "Sha256": "{{hash}}", "Plan": "gold", "RateLimits": { "standard": { "Unlimited": true } } } } } },
+            "RateLimits": {
+              "standard": { "Limits": [ { "Name": "sec", "Capacity": "20", "Refill": 10, "Every": "1s" } ],
+                            "Plans": { "gold": { "Limits": [ { "Name": "sec", "Capacity": 200, "Refill": 100, "Every": "1m" } ] } } },
+              "by-tenant": { "Per": "header:X-Tenant", "Mode": "shadow", "Decide": "Strict", "OnStoreOutage": "Closed", "Headers": "None",
+                             "Limits": [ { "Name": "day", "Capacity": 5, "Refill": 5, "Every": "1d" } ] }
+            },
+            "ReverseProxy": {
+              "Routes": {
+                "b": { "ClusterId": "up", "Match": { "Path": "/b" }, "RateLimits": [ "Standard", "by-tenant" ] },
+                "a": { "ClusterId": "up", "Match": { "Path": "/a" }, "RateLimiterPolicy": "standard" },
+                "c": { "ClusterId": "up", "Match": { "Path": "/c" } } },
+              "Clusters": { "up": { "Destinations": { "a": { "Address": "http://127.0.0.1:1/" } } } }
+            }
+            """);
+
+        var answer = await edge.Admin.GetStringAsync("/v1/ratelimits");
+
+        Assert.DoesNotContain(hash, answer);
+        Assert.True(JsonElement.DeepEquals(JsonDocument.Parse("""
+            [ { "name": "by-tenant", "per": "Header:X-Tenant",
+                "limits": [ { "name": "day", "capacity": 5, "refill": 5, "every": "1.00:00:00" } ], "plans": {}, "clients": {},
+                "mode": "Shadow", "headers": "None", "decide": "Strict", "onStoreOutage": "Closed", "routes": [ "b" ] },
+              { "name": "standard", "per": "Client",
+                "limits": [ { "name": "sec", "capacity": 20, "refill": 10, "every": "00:00:01" } ],
+                "plans": { "gold": { "unlimited": false,
+                  "limits": [ { "name": "sec", "capacity": 200, "refill": 100, "every": "00:01:00" } ] } },
+                "clients": { "acme": { "unlimited": true, "limits": [] } },
+                "mode": "Enforce", "headers": "Draft", "decide": "Leased", "onStoreOutage": "Local", "routes": [ "a", "b" ] } ]
+            """).RootElement, JsonDocument.Parse(answer).RootElement), answer);
+    }
+
+    [Fact]
     public async Task Without_its_store_a_bucket_is_not_guessed_at()
     {
         await using var upstream = await Upstream.StartAsync();
