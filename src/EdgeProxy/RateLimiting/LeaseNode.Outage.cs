@@ -36,9 +36,9 @@ internal sealed partial class LeaseNode
     }
 
     /// <summary>
-    /// What this node may go on from. The store is out of reach: what it said last and what came in since, unless something is owed to
-    /// it already. It is only late: what it said last, less what is owed, and less as much as comes in lately: what is scarce it gives to
-    /// those whom it answers in time.
+    /// What this node may go on from: what the store said last and what came in since, but for the last moment, in which others may have
+    /// been given it. The store is out of reach: unless something is owed to it already. It is only late: less what is owed, and less as
+    /// much as comes in lately: what is scarce it gives to those whom it answers in time.
     /// </summary>
     /// <returns>False: nothing is known, or known better by who goes on already.</returns>
     public bool Recall(ref BucketTake take, long now, bool isLate, int nodes)
@@ -60,7 +60,7 @@ internal sealed partial class LeaseNode
             }
 
             ref var slot = ref table[index];
-            take.Levels = slot.LevelsNow(take.Limits, now, isLate ? Math.Max(slot.LevelsAt, now - LeaseTerms.Unseen) : now);
+            take.Levels = slot.LevelsNow(take.Limits, now, Math.Max(slot.LevelsAt, now - (isLate ? LeaseTerms.Unseen : LeaseTerms.Unsure)));
             for (var i = 0; i < take.Limits.Rates.Length; i++)
             {
                 take.Levels[i] -= (nodes * debt) + (isLate ? take.Limits.Rates[i].Refill(0, LeaseTerms.Unseen) : 0);

@@ -12,6 +12,12 @@ internal sealed class LeaseTerms(LeaseOptions options)
     /// <summary>For how long back a node without an answer does not know what others were given, in microseconds.</summary>
     public const long Unseen = (long)LongestPace;
 
+    /// <summary>
+    /// For so long at the beginning of an outage, and before it, what comes in is left to others: it may be this node alone that has had
+    /// no answer. In microseconds.
+    /// </summary>
+    public const long Unsure = 30_000;
+
     /// <summary>Tokens a second below which a lease is not worth a record in the store: each request asks.</summary>
     private const double Cold = 8;
 

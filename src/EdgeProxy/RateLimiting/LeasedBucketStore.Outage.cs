@@ -68,9 +68,10 @@ internal sealed partial class LeasedBucketStore
             if (take is { Outcome: TakeOutcome.NotAsked, IsCutOff: true } && IsOwed(take))
             {
                 take.HadStore = link.HasAnswered;
-                if (node.Recall(ref take, now, isLate: CanAsk(take.Name), link.Nodes))
+                var isLate = CanAsk(take.Name);
+                if (node.Recall(ref take, now, isLate, link.Nodes))
                 {
-                    local.Learn(take, link.Nodes);
+                    local.Learn(take, link.Nodes, standsStill: isLate ? 0 : LeaseTerms.Unsure);
                 }
             }
         }

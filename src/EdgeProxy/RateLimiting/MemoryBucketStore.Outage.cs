@@ -11,13 +11,16 @@ internal sealed partial class MemoryBucketStore
     /// </summary>
     public const long NewFor = 10_000_000;
 
-    /// <summary>For how long a bucket that began low stands still, unless the shared store answers before; microseconds.</summary>
+    /// <summary>
+    /// For how long a bucket that began low stands still, unless the shared store answers before, in microseconds. No other does longer.
+    /// </summary>
     private const long StandsStill = 1_000_000;
 
     private readonly long _startedAt;
 
     /// <summary>Notes what the shared store said is left, so that an outage goes on from there: this node's share of it.</summary>
-    public void Learn(in BucketTake take, int nodes)
+    /// <param name="standsStill">For how long nothing comes in, since others may still be given it; microseconds.</param>
+    public void Learn(in BucketTake take, int nodes, long standsStill = 0)
     {
         var levels = take.Levels;
         for (var i = 0; i < take.Limits!.Rates.Length; i++)
@@ -25,7 +28,7 @@ internal sealed partial class MemoryBucketStore
             levels[i] /= nodes;
         }
 
-        Begin(take, nodes, levels, isToReplace: true);
+        Begin(take, nodes, levels, standsStill, isToReplace: true);
     }
 
     /// <summary>
@@ -44,12 +47,12 @@ internal sealed partial class MemoryBucketStore
                 levels[i] = Math.Min(share.Capacity, Math.Max(cost, share.Refill(0, LeaseTerms.Unseen)));
             }
 
-            Begin(take, nodes, levels, isToReplace: false);
+            Begin(take, nodes, levels, StandsStill, isToReplace: false);
         }
     }
 
     /// <param name="isToReplace">There is an answer of the store: what is known of the bucket holds no more. Else it does.</param>
-    private void Begin(in BucketTake take, int nodes, in Levels levels, bool isToReplace)
+    private void Begin(in BucketTake take, int nodes, in Levels levels, long standsStill, bool isToReplace)
     {
         var (high, low) = take.Name.Hash(_hash);
         var table = TableOf(low);
@@ -65,7 +68,7 @@ internal sealed partial class MemoryBucketStore
 
             if ((isNew || isToReplace) && !Unsafe.IsNullRef(ref bucket))
             {
-                Write(ref bucket, take.Limits!, nodes, isToReplace ? now : now + StandsStill, levels);
+                Write(ref bucket, take.Limits!, nodes, now + standsStill, levels);
             }
         }
     }
