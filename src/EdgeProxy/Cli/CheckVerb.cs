@@ -26,7 +26,7 @@ internal static class CheckVerb
 
     private static async Task<int> CheckAsync(string path, string format)
     {
-        var read = await ConfigurationCheck.OfFilesAsync(path, TimeProvider.System);
+        var read = await ConfigurationCheck.OfFilesAsync(path, TimeProvider.System, takesPipe: true);
         if (format == "json")
         {
             await Console.Out.WriteLineAsync(ToJson(read));

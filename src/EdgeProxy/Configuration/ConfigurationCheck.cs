@@ -7,7 +7,9 @@ namespace EdgeProxy.Configuration;
 internal static class ConfigurationCheck
 {
     /// <summary>Reads the file or folder at <paramref name="path"/>.</summary>
-    public static Task<ReadResult> OfFilesAsync(string path, TimeProvider time) => ConfirmAsync(ConfigurationReader.Read(path, time));
+    /// <param name="takesPipe">The one file named may be a pipe, such as standard input: it is read this once.</param>
+    public static Task<ReadResult> OfFilesAsync(string path, TimeProvider time, bool takesPipe = false) =>
+        ConfirmAsync(ConfigurationReader.Read(path, time, takesPipe));
 
     /// <summary>Checks files that have been read already, in the order of their names.</summary>
     public static Task<ReadResult> OfFilesAsync(IReadOnlyList<SourceFile> files, TimeProvider time) =>

@@ -14,11 +14,15 @@ internal static class ConfigurationFiles
     private const int CountMax = 1000;
 
     /// <summary>Reads the files in the order of their names; what cannot be read is a fault.</summary>
-    public static ImmutableArray<SourceFile> Read(string path, FaultList faults)
+    /// <param name="path">The file or the folder.</param>
+    /// <param name="faults">Takes what is wrong.</param>
+    /// <param name="takesPipe">The one file named may be a pipe, such as standard input: it is waited for, and read this once.</param>
+    public static ImmutableArray<SourceFile> Read(string path, FaultList faults, bool takesPipe = false)
     {
         try
         {
-            var names = Directory.Exists(path) ? Names(path) : [path];
+            var isFolder = Directory.Exists(path);
+            var names = isFolder ? Names(path) : [path];
             if (names.Length == 0)
             {
                 faults.Error(FaultCodes.NoFiles, new Place(path, 1, 1), "$", "the folder has no *.json file");
@@ -32,7 +36,7 @@ internal static class ConfigurationFiles
                 return [];
             }
 
-            return [.. names.Select(name => ReadFile(name, faults)).OfType<SourceFile>()];
+            return [.. names.Select(name => ReadFile(name, faults, takesPipe && !isFolder)).OfType<SourceFile>()];
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -53,10 +57,13 @@ internal static class ConfigurationFiles
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
-    /// <summary>Files of <paramref name="folder"/> that are configuration, in ordinal order.</summary>
+    /// <summary>
+    /// Files of <paramref name="folder"/> that are configuration, in ordinal order; and whatever else has such a name, for it was
+    /// meant to be one.
+    /// </summary>
     public static ImmutableArray<string> Names(string folder) =>
     [
-        .. Directory.EnumerateFiles(folder)
+        .. Directory.EnumerateFileSystemEntries(folder)
             .Where(file => IsConfiguration(Path.GetFileName(file)))
             .Order(StringComparer.Ordinal),
     ];
@@ -66,11 +73,15 @@ internal static class ConfigurationFiles
         && !name.EndsWith(".schema.json", StringComparison.OrdinalIgnoreCase)
         && !name.StartsWith('.');
 
-    private static SourceFile? ReadFile(string name, FaultList faults)
+    private static SourceFile? ReadFile(string name, FaultList faults, bool takesPipe)
     {
         try
         {
-            if (File.Exists(name))
+            if (!takesPipe && FileKind.OtherThanFile(name) is { } other)
+            {
+                faults.Error(FaultCodes.Unreadable, new Place(name, 1, 1), "$", $"this is {other}, not a regular file");
+            }
+            else if (File.Exists(name))
             {
                 if (TryReadBytes(name, out var bytes))
                 {
@@ -104,16 +115,9 @@ internal static class ConfigurationFiles
         }
 
         using var read = new MemoryStream(file.CanSeek ? (int)file.Length : 0);
-        var buffer = new byte[64 * 1024];
-        int count;
-        while ((count = file.Read(buffer)) > 0)
+        if (!SourceSnapshot.TryReadAll(file, read.Write))
         {
-            if (read.Length + count > DocumentReader.BytesMax)
-            {
-                return false;
-            }
-
-            read.Write(buffer, 0, count);
+            return false;
         }
 
         bytes = read.GetBuffer().AsMemory(0, (int)read.Length);

@@ -13,12 +13,13 @@ internal sealed record ReadResult(Revision? Revision, ImmutableArray<Fault> Faul
 internal static class ConfigurationReader
 {
     /// <summary>Reads the file or folder at <paramref name="path"/>, with the variables of this process.</summary>
-    public static ReadResult Read(string path, TimeProvider time) => Read(path, time, Environment.GetEnvironmentVariable);
+    public static ReadResult Read(string path, TimeProvider time, bool takesPipe = false) =>
+        Read(path, time, Environment.GetEnvironmentVariable, takesPipe);
 
-    public static ReadResult Read(string path, TimeProvider time, Func<string, string?> environment)
+    public static ReadResult Read(string path, TimeProvider time, Func<string, string?> environment, bool takesPipe = false)
     {
         var faults = new FaultList();
-        var files = ConfigurationFiles.Read(path, faults);
+        var files = ConfigurationFiles.Read(path, faults, takesPipe);
         return Read(files, faults, time, environment);
     }
 

@@ -45,12 +45,38 @@ internal sealed record SourceSnapshot(ImmutableArray<FileHash> Files, string Has
     /// <summary>The file says itself that it has more than a document may have: nobody reads it.</summary>
     public static bool IsTooLarge(FileStream file) => file.CanSeek && file.Length > DocumentReader.BytesMax;
 
+    /// <summary>Reads to the end, piece by piece. False: there is more than a document may have, and perhaps no end.</summary>
+    public static bool TryReadAll(FileStream file, Action<ReadOnlySpan<byte>> take)
+    {
+        var buffer = new byte[64 * 1024];
+        var total = 0L;
+        int count;
+        while ((count = file.Read(buffer)) > 0)
+        {
+            total += count;
+            if (total > DocumentReader.BytesMax)
+            {
+                return false;
+            }
+
+            take(buffer.AsSpan(0, count));
+        }
+
+        return true;
+    }
+
     private static string? HashOf(string file)
     {
         try
         {
+            if (FileKind.OtherThanFile(file) is not null)
+            {
+                return null;
+            }
+
             using var stream = File.OpenRead(file);
-            return IsTooLarge(stream) ? null : Convert.ToHexStringLower(SHA256.HashData(stream));
+            using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+            return !IsTooLarge(stream) && TryReadAll(stream, hash.AppendData) ? Convert.ToHexStringLower(hash.GetHashAndReset()) : null;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

@@ -11,7 +11,7 @@ internal sealed record StartingPoint(Revision? Revision, ImmutableArray<Fault> F
     /// <summary>Reads the files; if they are faulty and the user allows it, the last good revision.</summary>
     public static async Task<StartingPoint> LoadAsync(RunOptions options, TimeProvider time)
     {
-        var (revision, faults) = await ConfigurationCheck.OfFilesAsync(options.ConfigPath, time);
+        var (revision, faults) = await ConfigurationCheck.OfFilesAsync(options.ConfigPath, time, takesPipe: true);
         return revision is not null || !options.FallBack
             ? new StartingPoint(revision, faults, FellBack: false)
             : await FallBackAsync(options, faults, time);
