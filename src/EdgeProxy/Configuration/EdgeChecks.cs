@@ -114,6 +114,12 @@ internal static class EdgeChecks
                 faults.Error(FaultCodes.InvalidCertificate, node, $"there is no file {node.Shown}");
                 return;
             }
+
+            if (FileKind.OtherThanFile(name) is { } other)
+            {
+                faults.Error(FaultCodes.InvalidCertificate, node, $"{node.Shown} is {other}, not a regular file");
+                return;
+            }
         }
 
         try

@@ -14,7 +14,7 @@ internal static class FileKind
     private const int ResultLength = 256;
     private const int ModeAt = 28;
 
-    /// <summary>What stands at <paramref name="path"/>, links followed, in words; null when it is a regular file or cannot be told.</summary>
+    /// <summary>What <paramref name="path"/> leads to, links followed, in words; null: to a regular file, or that cannot be told.</summary>
     public static string? OtherThanFile(string path)
     {
         var result = new byte[ResultLength];

@@ -91,6 +91,14 @@ internal sealed class CertificateSet
 
     private static (X509Certificate2 Certificate, X509Certificate2Collection Chain) Read(CertificateOptions file)
     {
+        foreach (var path in (string[])[file.Path, file.KeyPath])
+        {
+            if (FileKind.OtherThanFile(path) is { } other)
+            {
+                throw new IOException($"{path} is {other}, not a regular file");
+            }
+        }
+
         var certificate = X509Certificate2.CreateFromPemFile(file.Path, file.KeyPath);
         var chain = new X509Certificate2Collection();
         chain.ImportFromPemFile(file.Path);
@@ -110,7 +118,7 @@ internal sealed class CertificateSet
     {
         try
         {
-            return File.ReadAllBytes(path);
+            return FileKind.OtherThanFile(path) is null ? File.ReadAllBytes(path) : [];
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

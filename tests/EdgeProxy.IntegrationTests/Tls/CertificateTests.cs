@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
@@ -84,6 +85,27 @@ public sealed class CertificateTests : IAsyncLifetime
         Write("first", "a.example");
         await Wait.UntilAsync(() => Task.FromResult(status.CertificateWarning is null), "nothing is left to say");
         await Wait.UntilAsync(async () => (await ShakeHandsAsync("a.example")).Serial != old.Serial, "the new certificate is used");
+    }
+
+    [Fact]
+    public async Task A_pipe_where_a_certificate_was_holds_up_neither_the_look_at_it_nor_a_check()
+    {
+        var old = await ShakeHandsAsync("a.example");
+        var file = Path.Combine(_folder, "first.pem");
+        File.Delete(file);
+        using (var fifo = Process.Start("mkfifo", [file]))
+        {
+            await fifo.WaitForExitAsync();
+        }
+
+        await Task.Run(_gateway.Services.GetRequiredService<EdgeProxy.Tls.CertificateStore>().Refresh).WaitAsync(Wait.Patience);
+        Assert.Equal(old.Serial, (await ShakeHandsAsync("a.example")).Serial);
+        var status = _gateway.Services.GetRequiredService<ReloadStatus>();
+        await Wait.UntilAsync(
+            () => status.CertificateWarning?.Contains("is a pipe, not a regular file", StringComparison.Ordinal) == true, "it is said");
+
+        var read = await Task.Run(() => ConfigurationReader.Read(_folder, TimeProvider.System)).WaitAsync(Wait.Patience);
+        Assert.Equal("invalid_certificate", Assert.Single(read.Faults).Code);
     }
 
     [Fact]
