@@ -37,17 +37,18 @@ internal sealed class ClientSockets(IOptions<SocketTransportOptions> options, IL
     /// Closes the listening sockets: new connections are refused, open ones go on. Clients that wait for one to be accepted believe
     /// theirs to be open, and are let in first.
     /// </summary>
-    public async Task StopAcceptingAsync()
+    /// <param name="patience">Ends the letting in: while others keep coming, or time is short, the queue may never be empty.</param>
+    public async Task StopAcceptingAsync(CancellationToken patience)
     {
         _isStopping = true;
         foreach (var listener in _listeners)
         {
-            for (var turns = 0; listener.IsBehind && turns < LongestQueue; turns++)
+            for (var turns = 0; listener.IsBehind && turns < LongestQueue && !patience.IsCancellationRequested; turns++)
             {
                 await new PoolTurn();
             }
 
-            await listener.UnbindAsync();
+            await listener.UnbindAsync(CancellationToken.None); // in any case
         }
     }
 

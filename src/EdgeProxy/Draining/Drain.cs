@@ -18,9 +18,9 @@ internal sealed class Drain(ClientSockets sockets, IHostApplicationLifetime life
     public async Task BeginAsync(TimeSpan limit)
     {
         lifetime.StopApplication();
-        await sockets.StopAcceptingAsync();
+        using var grace = new CancellationTokenSource(limit / 2 < IdleGrace ? limit / 2 : IdleGrace, time);
+        await sockets.StopAcceptingAsync(grace.Token);
         sockets.SendGoAway();
-        var grace = limit / 2 < IdleGrace ? limit / 2 : IdleGrace;
-        await sockets.WhenAllClosed().WaitAsync(grace, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await sockets.WhenAllClosed().WaitAsync(grace.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 }
