@@ -56,12 +56,14 @@ internal sealed class RetryBudget(RetryBudgetSettings settings)
         }
     }
 
-    /// <summary>What was taken led to no attempt.</summary>
+    /// <summary>What was taken led to no attempt: it comes back, to the reserve first, where it is not lost after ten seconds.</summary>
     public void Return()
     {
         lock (_changing)
         {
-            _earned++;
+            var kept = Math.Min(1, _reserveMax - _reserve);
+            _reserve += kept;
+            _earned += 1 - kept; // as far as there are requests to have earned it: Advance looks
         }
     }
 

@@ -107,6 +107,42 @@ public sealed class RetryDecisionTests
     }
 
     [Theory]
+    [InlineData(0.2, 1)]
+    [InlineData(0, 3)]
+    [InlineData(0.5, 0)]
+    [InlineData(0.5, 0.1)]
+    public void What_led_to_no_attempt_can_be_taken_again_and_is_not_more_than_there_was(double ratio, double reserve)
+    {
+        var budget = new RetryBudget(new RetryBudgetSettings(ratio, reserve));
+        var now = TimeSpan.FromSeconds(5);
+        budget.Deposit(now);
+        budget.Deposit(now);
+        var all = TakeAll(budget, now);
+        Assert.Equal(Math.Floor(ratio * 2) + (reserve > 0 ? Math.Max(1, reserve) : 0), all);
+
+        for (var i = 0; i <= all; i++)
+        {
+            budget.Return(); // the last one was not taken
+        }
+
+        Assert.Equal(all, TakeAll(budget, now));
+        now += TimeSpan.FromSeconds(20); // the reserve is full by then, and the requests are forgotten
+        budget.Return();
+        Assert.Equal(Math.Floor(reserve > 0 ? Math.Max(1, reserve) : 0), TakeAll(budget, now));
+    }
+
+    private static int TakeAll(RetryBudget budget, TimeSpan now)
+    {
+        var taken = 0;
+        while (budget.TryWithdraw(now))
+        {
+            taken++;
+        }
+
+        return taken;
+    }
+
+    [Theory]
     [InlineData(new byte[] { 0, 0, 0, 0, 0 }, true)]
     [InlineData(new byte[] { 0, 0, 0, 0, 2, 7, 7 }, true)]
     [InlineData(new byte[] { 0, 0, 0, 0, 1, 7, 0, 0, 0, 0, 0 }, false)]
