@@ -38,20 +38,29 @@ internal readonly struct AttemptPass
 
     public bool IsFull { get; private init; }
 
-    /// <param name="probed">The circuit that this attempt is the probe of; null: it is none.</param>
-    public static AttemptPass Enter(ClusterState cluster, DestinationState destination, Circuit? probed = null)
+    /// <summary>The attempt before has no place to leave: this one stands in it.</summary>
+    public bool HasTakenOver { get; private init; }
+
+    public static AttemptPass Enter(ClusterState cluster, DestinationState destination)
     {
         var runtime = DestinationRuntime.Of(destination);
         runtime.Enter();
-        return Entered(cluster, destination, runtime, probed);
+        return Entered(cluster, destination, runtime, null);
     }
 
     /// <summary>The same, unless the destination has <paramref name="max"/> attempts under way.</summary>
-    public static AttemptPass TryEnter(ClusterState cluster, DestinationState destination, int max)
+    /// <param name="probed">The circuit that this attempt is the probe of; null: it is none.</param>
+    /// <param name="vacating">Where there is the place of the attempt before, if there is no other.</param>
+    public static AttemptPass TryEnter(
+        ClusterState cluster, DestinationState destination, int max, Circuit? probed, DestinationRuntime? vacating)
     {
         var runtime = DestinationRuntime.Of(destination);
-        return runtime.TryEnter(max) ? Entered(cluster, destination, runtime, null) : Full;
+        return runtime.TryEnter(max) ? Entered(cluster, destination, runtime, probed)
+            : runtime == vacating ? Entered(cluster, destination, runtime, probed) with { HasTakenOver = true }
+            : Full;
     }
+
+    public AttemptPass WithoutPlace() => this with { Runtime = null };
 
     public AttemptPass Reported(int endedRow) => this with { IsReported = true, EndedRow = endedRow };
 

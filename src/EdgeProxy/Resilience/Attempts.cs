@@ -59,15 +59,13 @@ internal sealed class Attempts(Balancer balancer, Breakers breakers, AttemptMetr
     public bool TryNext(HttpRequestMessage request, HttpContext client, List<DestinationState> tried)
     {
         var edge = client.Edge();
-        var pick = PickContext.Of(client, edge.Attempt.Cluster!, hasBody: false);
+        var pick = PickContext.Of(client, edge.Attempt.Cluster!, hasBody: false) with { Vacating = edge.Attempt.Runtime };
         var all = Available(client);
         IReadOnlyList<DestinationState> others = [.. all.Where(destination => !tried.Contains(destination))];
         var pass = others.Count > 0 ? balancer.Choose(pick, others, out _) : AttemptPass.Full;
         if (pass.IsFull)
         {
-            edge.Attempt.Runtime!.Leave(); // the attempt is over, and its own room may be what there is
-            pass = balancer.Choose(pick, all, out _);
-            edge.Attempt.Runtime!.Enter();
+            pass = balancer.Choose(pick, all, out _); // the attempt is over, and its own place may be what there is
         }
 
         if (pass.Destination is not { } destination)
@@ -76,7 +74,7 @@ internal sealed class Attempts(Balancer balancer, Breakers breakers, AttemptMetr
         }
 
         request.Redirect(edge.Attempt.Destination!.Model.Config, destination.Model.Config);
-        breakers.LeaveEarly(edge.Attempt);
+        breakers.LeaveEarly(pass.HasTakenOver ? edge.Attempt.WithoutPlace() : edge.Attempt);
         edge.Attempt = pass;
         edge.SentTo = destination.Model.Config.Address;
         client.GetReverseProxyFeature().ProxiedDestination = destination;

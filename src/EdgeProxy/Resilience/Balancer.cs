@@ -7,6 +7,9 @@ namespace EdgeProxy.Resilience;
 /// <param name="HasBody">The request has a body that could not be sent again.</param>
 internal readonly record struct PickContext(HttpContext Client, ClusterState Cluster, ClusterRuntime Runtime, bool HasBody)
 {
+    /// <summary>Where the attempt before is over, whose place this one may take over; null: nowhere.</summary>
+    public DestinationRuntime? Vacating { get; init; }
+
     public static PickContext Of(HttpContext client, ClusterState cluster, bool hasBody) =>
         new(client, cluster, ClusterRuntime.Of(cluster), hasBody);
 }
@@ -63,10 +66,10 @@ internal sealed class Balancer(DestinationPicker picker, Breakers breakers, Rand
         retryAfter = null;
         while (candidates.Count > 0)
         {
-            candidates = WithRoom(candidates, room);
+            candidates = WithRoom(pick, candidates, room);
             var pass = candidates.Count == 0 ? AttemptPass.Full
                 : pick.Runtime.IsTroubled ? ChooseWithCare(pick, candidates, room, out retryAfter)
-                : AttemptPass.TryEnter(pick.Cluster, Pick(pick, candidates)!, room);
+                : TryEnter(pick, Pick(pick, candidates)!, room);
             if (!pass.IsFull || candidates.Count == 0)
             {
                 return pass;
@@ -76,18 +79,23 @@ internal sealed class Balancer(DestinationPicker picker, Breakers breakers, Rand
         return default;
     }
 
-    private static IReadOnlyList<DestinationState> WithRoom(IReadOnlyList<DestinationState> candidates, int room)
+    private static IReadOnlyList<DestinationState> WithRoom(
+        in PickContext pick, IReadOnlyList<DestinationState> candidates, int room)
     {
+        var vacating = pick.Vacating;
         for (var i = 0; i < candidates.Count; i++)
         {
-            if (DestinationRuntime.Of(candidates[i]).InFlight >= room)
+            if (!HasRoom(candidates[i], room, vacating))
             {
-                return [.. candidates.Where(candidate => DestinationRuntime.Of(candidate).InFlight < room)];
+                return [.. candidates.Where(candidate => HasRoom(candidate, room, vacating))];
             }
         }
 
         return candidates;
     }
+
+    private static bool HasRoom(DestinationState destination, int room, DestinationRuntime? vacating) =>
+        DestinationRuntime.Of(destination) is var known && (known.InFlight < room || known == vacating);
 
     private AttemptPass ChooseWithCare(
         in PickContext pick, IReadOnlyList<DestinationState> candidates, int room, out TimeSpan? retryAfter)
@@ -101,8 +109,8 @@ internal sealed class Balancer(DestinationPicker picker, Breakers breakers, Rand
                 retryAfter = circuit.Breaker.Remaining(now);
                 return default;
             case BreakerState.HalfOpen:
-                return TryProbe(pick.Runtime, circuit, now, canWait: false) && Pick(pick, candidates) is { } probed
-                    ? AttemptPass.Enter(pick.Cluster, probed, circuit)
+                return CanProbe(circuit, now) && Pick(pick, candidates) is { } probed
+                    ? TryProbe(pick, probed, room, circuit, now, canWait: false)
                     : default;
             case BreakerState.Recovering when random.NextDouble() >= circuit.Breaker.Share(now):
                 return default;
@@ -120,14 +128,16 @@ internal sealed class Balancer(DestinationPicker picker, Breakers breakers, Rand
             var known = DestinationRuntime.Of(picked);
             if (known.Circuit.Breaker.State == BreakerState.HalfOpen)
             {
-                if (TryProbe(pick.Runtime, known.Circuit, now, canWait: pick.HasBody && candidates.Count > 1))
+                var canWait = pick.HasBody && candidates.Count > 1;
+                var probe = TryProbe(pick, picked, room, known.Circuit, now, canWait);
+                if (probe.Destination is not null || probe.IsFull)
                 {
-                    return AttemptPass.Enter(pick.Cluster, picked, known.Circuit);
+                    return probe;
                 }
             }
             else if (random.NextDouble() < known.Share(now, pick.Runtime.Settings.SlowStart))
             {
-                return AttemptPass.TryEnter(pick.Cluster, picked, room);
+                return TryEnter(pick, picked, room);
             }
             else
             {
@@ -137,22 +147,41 @@ internal sealed class Balancer(DestinationPicker picker, Breakers breakers, Rand
             candidates = [.. candidates.Where(candidate => candidate != picked)];
         }
 
-        return spare is null ? default : AttemptPass.TryEnter(pick.Cluster, spare, room);
+        return spare is null ? default : TryEnter(pick, spare, room);
     }
 
     private DestinationState? Pick(in PickContext pick, IReadOnlyList<DestinationState> candidates) =>
         picker.Pick(pick.Client, pick.Cluster, candidates);
 
-    private static bool TryProbe(ClusterRuntime cluster, Circuit circuit, TimeSpan now, bool canWait)
+    private static AttemptPass TryEnter(in PickContext pick, DestinationState destination, int room, Circuit? probed = null) =>
+        AttemptPass.TryEnter(pick.Cluster, destination, room, probed, pick.Vacating);
+
+    /// <summary>Most find that they cannot, and need not wait to be told.</summary>
+    private static bool CanProbe(Circuit circuit, TimeSpan now) => !circuit.Breaker.IsProbing(now);
+
+    /// <summary>A pass for a probe; full when there is no room for it, and none when it is not the time for one.</summary>
+    private static AttemptPass TryProbe(
+        in PickContext pick, DestinationState destination, int room, Circuit circuit, TimeSpan now, bool canWait)
     {
-        if (circuit.Breaker.IsProbing(now))
+        if (!CanProbe(circuit, now))
         {
-            return false; // most find it so, and need not wait to be told
+            return default;
         }
 
-        lock (cluster.Changing)
+        lock (pick.Runtime.Changing)
         {
-            return circuit.Breaker.TryProbe(now, canWait);
+            if (!circuit.Breaker.MayProbe(now, canWait))
+            {
+                return default;
+            }
+
+            var pass = TryEnter(pick, destination, room, circuit);
+            if (!pass.IsFull)
+            {
+                circuit.Breaker.BeginProbe(now);
+            }
+
+            return pass;
         }
     }
 }

@@ -108,20 +108,20 @@ internal sealed class Breaker(OpenTimes times)
         return false;
     }
 
-    /// <summary>Begins a probe, if it is half-open and none is under way that began lately.</summary>
+    /// <summary>A probe may begin: it is half-open, and none is under way that began lately.</summary>
     /// <param name="canWait">The request could go elsewhere, and not come back from here: it had better not be the probe.</param>
-    public bool TryProbe(TimeSpan now, bool canWait)
+    public bool MayProbe(TimeSpan now, bool canWait)
     {
         var patience = canWait ? PatienceForProbe : BetweenProbes;
-        if (_state != BreakerState.HalfOpen || IsProbing(now)
-            || now - (_lastProbe ?? (canWait ? _since : TimeSpan.MinValue / 2)) < patience)
-        {
-            return false;
-        }
+        return _state == BreakerState.HalfOpen && !IsProbing(now)
+            && now - (_lastProbe ?? (canWait ? _since : TimeSpan.MinValue / 2)) >= patience;
+    }
 
+    /// <summary>Begins the probe that may.</summary>
+    public void BeginProbe(TimeSpan now)
+    {
         _lastProbe = now;
         Volatile.Write(ref _probingUntil, (now + LongestProbe).Ticks);
-        return true;
     }
 
     /// <summary>A probe has ended. True: it was one success too few before, and recovery begins.</summary>

@@ -47,10 +47,10 @@ public sealed class BreakerTests
         var now = Seconds(5);
         for (var probe = 0; probe < Breaker.ProbesNeeded; probe++, now += Breaker.BetweenProbes)
         {
-            Assert.True(breaker.TryProbe(now, canWait: false));
-            Assert.False(breaker.TryProbe(now + Seconds(4.9), canWait: false));
+            Assert.True(TryProbe(breaker, now, canWait: false));
+            Assert.False(TryProbe(breaker, now + Seconds(4.9), canWait: false));
             Assert.Equal(probe == 2, breaker.EndProbe(Verdict.Success, now));
-            Assert.False(breaker.TryProbe(now + Breaker.BetweenProbes - TimeSpan.FromTicks(1), canWait: false));
+            Assert.False(TryProbe(breaker, now + Breaker.BetweenProbes - TimeSpan.FromTicks(1), canWait: false));
         }
 
         var began = now - Breaker.BetweenProbes;
@@ -67,7 +67,7 @@ public sealed class BreakerTests
         var breaker = HalfOpenAt(Seconds(5));
         for (var i = 0; i < 10; i++)
         {
-            Assert.True(breaker.TryProbe(Seconds(5 + i), canWait: false));
+            Assert.True(TryProbe(breaker, Seconds(5 + i), canWait: false));
             Assert.False(breaker.EndProbe(Verdict.None, Seconds(5 + i)));
         }
 
@@ -80,8 +80,8 @@ public sealed class BreakerTests
         var breaker = HalfOpenAt(Seconds(5));
         for (var probe = 0; probe < Breaker.ProbesNeeded; probe++)
         {
-            Assert.True(breaker.TryProbe(Seconds(5 + (5 * probe)), canWait: false));
-            Assert.False(breaker.TryProbe(Seconds(9.9 + (5 * probe)), canWait: false));
+            Assert.True(TryProbe(breaker, Seconds(5 + (5 * probe)), canWait: false));
+            Assert.False(TryProbe(breaker, Seconds(9.9 + (5 * probe)), canWait: false));
         }
 
         Assert.False(breaker.EndProbe(Verdict.Success, Seconds(20)));
@@ -93,8 +93,8 @@ public sealed class BreakerTests
     public void A_request_that_had_better_go_elsewhere_is_the_probe_when_no_other_has_come_for_a_second()
     {
         var breaker = HalfOpenAt(Seconds(5));
-        Assert.False(breaker.TryProbe(Seconds(5.9), canWait: true));
-        Assert.True(breaker.TryProbe(Seconds(6), canWait: true));
+        Assert.False(TryProbe(breaker, Seconds(5.9), canWait: true));
+        Assert.True(TryProbe(breaker, Seconds(6), canWait: true));
     }
 
     [Fact]
@@ -135,7 +135,7 @@ public sealed class BreakerTests
                             or (BreakerState.Recovering, BreakerState.Closed));
                         break;
                     case 2 or 3:
-                        var isProbe = breaker.TryProbe(now, canWait: false);
+                        var isProbe = TryProbe(breaker, now, canWait: false);
                         var isAlone = !probing || now - lastProbe >= Breaker.LongestProbe;
                         Assert.False(isProbe && (!isAlone || before != BreakerState.HalfOpen || now - lastProbe < Breaker.BetweenProbes));
                         lastProbe = isProbe ? now : lastProbe;
@@ -168,11 +168,22 @@ public sealed class BreakerTests
         Assert.True(breaker.Advance(now));
         for (var probe = 0; probe < Breaker.ProbesNeeded; probe++)
         {
-            Assert.True(breaker.TryProbe(now + Seconds(probe * 0.5), canWait: false));
+            Assert.True(TryProbe(breaker, now + Seconds(probe * 0.5), canWait: false));
             breaker.EndProbe(Verdict.Success, now + Seconds(probe * 0.5));
         }
 
         Assert.True(breaker.Advance(now + Seconds(11)));
+    }
+
+    private static bool TryProbe(Breaker breaker, TimeSpan now, bool canWait)
+    {
+        var may = breaker.MayProbe(now, canWait);
+        if (may)
+        {
+            breaker.BeginProbe(now);
+        }
+
+        return may;
     }
 
     private static TimeSpan Seconds(double seconds) => TimeSpan.FromSeconds(seconds);

@@ -9,6 +9,9 @@ namespace EdgeProxy.Tests.Resilience;
 /// <summary>Clusters without a network.</summary>
 internal static class Clusters
 {
+    private static readonly ClusterModel Model = new(
+        new ClusterConfig { ClusterId = "c" }, new HttpMessageInvoker(new SocketsHttpHandler()));
+
     /// <summary>A cluster of destinations `d0`, `d1`, … with these weights.</summary>
     public static (ClusterState Cluster, IReadOnlyList<DestinationState> Destinations) Weighing(params int[] weights) =>
         Of([.. weights.Select(weight => new DestinationSettings { Weight = weight })]);
@@ -16,7 +19,7 @@ internal static class Clusters
     public static (ClusterState Cluster, IReadOnlyList<DestinationState> Destinations) Of(
         DestinationSettings[] destinations, ClusterSettings? settings = null)
     {
-        var cluster = new ClusterState("c");
+        var cluster = new ClusterState("c", Model);
         var all = new List<DestinationState>();
         for (var i = 0; i < destinations.Length; i++)
         {
@@ -25,6 +28,7 @@ internal static class Clusters
             all.Add(destination);
         }
 
+        cluster.DestinationsState = new ClusterDestinationsState(all, all);
         var byId = destinations.Index().ToFrozenDictionary(d => $"d{d.Index}", d => d.Item, StringComparer.OrdinalIgnoreCase);
         ClusterRuntime.Of(cluster).Apply(cluster, (settings ?? new ClusterSettings { ClusterId = "c" }) with { Destinations = byId });
         return (cluster, all);
