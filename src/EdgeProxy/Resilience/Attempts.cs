@@ -30,10 +30,10 @@ internal sealed class Attempts(Balancer balancer, Breakers breakers, AttemptMetr
     public async Task AloneAsync(Task attempt, TimeSpan wait, CancellationToken cancellation) =>
         await attempt.WaitAsync(wait, time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
-    /// <summary>A pass for a destination that was not tried; none when there is none that can be had.</summary>
+    /// <summary>A pass for an attempt beside another, at a destination that was not tried; none when there is none to be had.</summary>
     public AttemptPass EnterOther(HttpContext client, List<DestinationState> tried)
     {
-        var pick = PickContext.Of(client, client.Edge().Attempt.Cluster!, hasBody: false);
+        var pick = PickContext.Of(client, client.Edge().Attempt.Cluster!, hasBody: false) with { IsOptional = true };
         return balancer.Choose(pick, [.. Available(client).Where(destination => !tried.Contains(destination))], out _);
     }
 

@@ -7,6 +7,9 @@ namespace EdgeProxy.Resilience;
 /// <param name="HasBody">The request has a body that could not be sent again.</param>
 internal readonly record struct PickContext(HttpContext Client, ClusterState Cluster, ClusterRuntime Runtime, bool HasBody)
 {
+    /// <summary>The attempt could be left out: a half-open destination is for requests that need one.</summary>
+    public bool IsOptional { get; init; }
+
     /// <summary>Where the attempt before is over, whose place this one may take over; null: nowhere.</summary>
     public DestinationRuntime? Vacating { get; init; }
 
@@ -109,7 +112,7 @@ internal sealed class Balancer(DestinationPicker picker, Breakers breakers, Rand
                 retryAfter = circuit.Breaker.Remaining(now);
                 return default;
             case BreakerState.HalfOpen:
-                return CanProbe(circuit, now) && Pick(pick, candidates) is { } probed
+                return CanProbe(pick, circuit, now) && Pick(pick, candidates) is { } probed
                     ? TryProbe(pick, probed, room, circuit, now, canWait: false)
                     : default;
             case BreakerState.Recovering when random.NextDouble() >= circuit.Breaker.Share(now):
@@ -157,13 +160,14 @@ internal sealed class Balancer(DestinationPicker picker, Breakers breakers, Rand
         AttemptPass.TryEnter(pick.Cluster, destination, room, probed, pick.Vacating);
 
     /// <summary>Most find that they cannot, and need not wait to be told.</summary>
-    private static bool CanProbe(Circuit circuit, TimeSpan now) => !circuit.Breaker.IsProbing(now);
+    private static bool CanProbe(in PickContext pick, Circuit circuit, TimeSpan now) =>
+        !pick.IsOptional && !circuit.Breaker.IsProbing(now);
 
     /// <summary>A pass for a probe; full when there is no room for it, and none when it is not the time for one.</summary>
     private static AttemptPass TryProbe(
         in PickContext pick, DestinationState destination, int room, Circuit circuit, TimeSpan now, bool canWait)
     {
-        if (!CanProbe(circuit, now))
+        if (!CanProbe(pick, circuit, now))
         {
             return default;
         }

@@ -135,14 +135,9 @@ internal sealed class Hedger(string cluster, AttemptSender sender, Attempts atte
         }
 
         pass = attempts.EnterOther(client, tried);
-        if (pass.Destination is not null && !pass.IsProbe)
-        {
-            return true;
-        }
-
         if (pass.Destination is not null)
         {
-            attempts.Leave(pass); // who is on probation is not raced
+            return true;
         }
 
         runtime.Budget.Return();

@@ -99,6 +99,19 @@ public sealed class BalancerTests : IDisposable
         Assert.Equal((0, 1), (DestinationRuntime.Of(_a).InFlight, DestinationRuntime.Of(_b).InFlight));
     }
 
+    [Theory, InlineData(true), InlineData(false)]
+    public void An_attempt_beside_another_is_no_probe_and_puts_off_none(bool isClusters)
+    {
+        HalfOpen(isClusters ? ClusterRuntime.Of(_cluster).Circuit : DestinationRuntime.Of(_b).Circuit);
+        var client = Client(AttemptPass.Enter(_cluster, _a));
+
+        var beside = _attempts.EnterOther(client, [_a, _c]);
+
+        Assert.Null(beside.Destination);
+        var pass = Choose(_b);
+        Assert.Equal((_b, true), (pass.Destination, pass.IsProbe));
+    }
+
     private AttemptPass Choose(params IReadOnlyList<DestinationState> candidates) =>
         _balancer.Choose(PickContext.Of(new DefaultHttpContext(), _cluster, hasBody: false), candidates, out _);
 
