@@ -28,7 +28,6 @@ internal sealed class GateMetrics(IMeterFactory meters, IProxyStateLookup cluste
 
     private IEnumerable<Measurement<double>> Read(Func<Gate, double> value)
     {
-        routes.Forget(revisions);
         foreach (var route in revisions.Current.Routes.Values)
         {
             if (route.Concurrency is not null && routes.Find(route.RouteId) is { } gate)

@@ -6,9 +6,9 @@ namespace EdgeProxy.Shedding;
 
 /// <summary>
 /// The gates of routes with `Concurrency`, by id, over reloads. A gate stands around the endpoint of its route, and not in the
-/// pipeline: routes without one do not even ask.
+/// pipeline: routes without one do not even ask. YARP calls what changes them, a change at a time.
 /// </summary>
-internal sealed class RouteGates(GateQueue queue)
+internal sealed class RouteGates(GateQueue queue) : IConfigChangeListener
 {
     private readonly ConcurrentDictionary<string, Gate> _gates = new(StringComparer.OrdinalIgnoreCase);
 
@@ -34,15 +34,29 @@ internal sealed class RouteGates(GateQueue queue)
     }
 
     /// <summary>Forgets the gates of routes that are no longer there; requests that wait there enter as room comes.</summary>
-    public void Forget(Revisions revisions)
+    public void ConfigurationApplied(IReadOnlyList<IProxyConfig> proxyConfigs)
     {
+        var routes = proxyConfigs.SelectMany(config => config.Routes, (_, route) => route.RouteId)
+            .ToHashSet(StringComparer.OrdinalIgnoreCase);
         foreach (var (route, _) in _gates)
         {
-            if (!revisions.Current.Routes.ContainsKey(route) && !revisions.Offered.Routes.ContainsKey(route))
+            if (!routes.Contains(route))
             {
                 _gates.TryRemove(route, out _);
             }
         }
+    }
+
+    public void ConfigurationApplyingFailed(IReadOnlyList<IProxyConfig> proxyConfigs, Exception exception)
+    {
+    }
+
+    public void ConfigurationLoaded(IReadOnlyList<IProxyConfig> proxyConfigs)
+    {
+    }
+
+    public void ConfigurationLoadingFailed(IProxyConfigProvider configProvider, Exception exception)
+    {
     }
 
     public RequestDelegate Around(Gate gate, RequestDelegate next) => async context =>

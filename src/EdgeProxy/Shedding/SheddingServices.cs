@@ -1,3 +1,5 @@
+using Yarp.ReverseProxy.Configuration;
+
 namespace EdgeProxy.Shedding;
 
 internal static class SheddingServices
@@ -7,6 +9,7 @@ internal static class SheddingServices
     {
         services.AddSingleton<GateQueue>();
         services.AddSingleton<RouteGates>();
+        services.AddSingleton<IConfigChangeListener>(provider => provider.GetRequiredService<RouteGates>());
         services.AddSingleton<Overload>();
         services.AddSingleton<OverloadMetrics>();
         services.AddHostedService<OverloadWorker>();

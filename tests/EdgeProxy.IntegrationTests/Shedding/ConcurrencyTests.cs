@@ -1,7 +1,9 @@
 using System.Net;
 using System.Text.Json;
 using EdgeProxy.IntegrationTests.Peers;
+using EdgeProxy.Shedding;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 using Xunit;
 
 namespace EdgeProxy.IntegrationTests.Shedding;
@@ -231,6 +233,33 @@ public sealed class ConcurrencyTests
         await Reload.ApplyAsync(edge, Edge.OneRoute(held.Address));
         await held.UntilInsideAsync(2);
 
+        held.LetAllGo();
+        Assert.All(await Task.WhenAll(requests), answer => Assert.Equal("held", answer));
+    }
+
+    [Fact]
+    public async Task The_gate_of_a_route_that_goes_is_forgotten_with_the_reload_and_those_of_others_stay()
+    {
+        await using var held = await Held.StartAsync();
+        string Sections(string routes) => $$"""
+            "ReverseProxy": {
+              "Routes": { {{routes}} }, "Clusters": { "up": { "Destinations": { "a": { "Address": "{{held.Address}}" } } } }
+            }
+            """;
+        const string Stays = "\"stays\": { \"ClusterId\": \"up\", \"Match\": { \"Path\": \"/stays\" }, " + One + " }";
+        const string Goes = "\"goes\": { \"ClusterId\": \"up\", \"Match\": { \"Path\": \"/goes\" }, " + One + " }";
+        await using var edge = await Edge.StartAsync(Sections(Stays + "," + Goes));
+        var gates = edge.Services.GetRequiredService<RouteGates>();
+        var requests = new[] { edge.Client.GetStringAsync("/stays", Wait.Deadline), edge.Client.GetStringAsync("/goes", Wait.Deadline) };
+        await held.UntilInsideAsync(2);
+        var gate = gates.Find("stays");
+        Assert.NotNull(gates.Find("GOES"));
+
+        await Reload.ApplyAsync(edge, Sections(Stays));
+
+        await Wait.UntilAsync(() => gates.Find("goes") is null, "the gate is forgotten");
+        Assert.Same(gate, gates.Find("Stays"));
+        Assert.Equal(1, gate!.Inside);
         held.LetAllGo();
         Assert.All(await Task.WhenAll(requests), answer => Assert.Equal("held", answer));
     }
