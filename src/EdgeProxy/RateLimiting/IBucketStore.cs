@@ -4,11 +4,8 @@ namespace EdgeProxy.RateLimiting;
 /// Keeps buckets. Takes a request's cost from each limit of each policy of a verdict, or, when a policy that is not in shadow refuses,
 /// none at all; then decides the verdict. Never throws, and never lets a request wait for longer than 5 ms.
 /// </summary>
-internal interface IBucketStore
+internal interface IAskedBucketStore
 {
-    /// <summary>Decides without waiting where that is possible; false: <see cref="TakeAsync"/> has to.</summary>
-    bool TryTake(RateLimitVerdict verdict);
-
     /// <summary>Decides, asking another process if need be.</summary>
     ValueTask TakeAsync(RateLimitVerdict verdict);
 
@@ -27,6 +24,13 @@ internal interface IBucketStore
     /// second; it may have been done then. A node that refuses by itself notices within a second.
     /// </summary>
     ValueTask<BucketView?> FillAsync(BucketName name, LimitSet limits);
+}
+
+/// <summary>The one that requests come to.</summary>
+internal interface IBucketStore : IAskedBucketStore
+{
+    /// <summary>Decides without waiting where that is possible; false: <see cref="IAskedBucketStore.TakeAsync"/> has to.</summary>
+    bool TryTake(RateLimitVerdict verdict);
 }
 
 /// <summary>What is in a bucket, in microtokens.</summary>

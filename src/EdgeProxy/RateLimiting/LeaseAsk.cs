@@ -45,26 +45,22 @@ internal readonly record struct LeaseAsk(
     Levels Deficit,
     bool Known);
 
-/// <summary>What came of a <see cref="LeaseAsk"/>. Amounts in microtokens, times in microseconds.</summary>
+/// <summary>What came of a <see cref="LeaseAsk"/>. Amounts in microtokens.</summary>
 /// <param name="Status">Whether the question had any effect.</param>
 /// <param name="Got">Spent for the waiting requests.</param>
 /// <param name="Granted">
 /// Now held by the node beyond what it told as unspent. All that it holds may be spent until the question was sent plus
 /// <see cref="LeaseOptions.Spendable"/>, and no later.
 /// </param>
-/// <param name="RetryMicros">When nothing was got though asked for: how long until the first request's cost may be there.</param>
 /// <param name="Levels">What is left for all nodes under each limit, without what nodes hold.</param>
 /// <param name="Outstanding">What nodes hold, this one included.</param>
-/// <param name="Now">The store's time.</param>
 /// <param name="Nodes">Nodes that hold tokens of this bucket, and this one.</param>
 internal readonly record struct LeaseReply(
     LeaseStatus Status,
     long Got,
     long Granted,
-    long RetryMicros,
     Levels Levels,
     long Outstanding,
-    long Now,
     int Nodes);
 
 internal enum LeaseStatus

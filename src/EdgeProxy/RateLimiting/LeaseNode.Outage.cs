@@ -10,7 +10,7 @@ internal sealed partial class LeaseNode
         var table = TableOf(low);
         lock (table.Lock)
         {
-            if (table.Holders.Count < LeaseTerms.MostDebtors / _tables.Length && HolderOf(table, high, low, take, now) is { } holder)
+            if (DebtorOf(table, high, low, take, now) is { } holder)
             {
                 holder.Debt += take.Waiter?.Owe() ?? cost;
             }
@@ -27,8 +27,7 @@ internal sealed partial class LeaseNode
         var table = TableOf(low);
         lock (table.Lock)
         {
-            if (waiter.Decline() is > 0 and var back
-                && table.Holders.Count < LeaseTerms.MostDebtors / _tables.Length && HolderOf(table, high, low, take, now) is { } holder)
+            if (waiter.Decline() is > 0 and var back && DebtorOf(table, high, low, take, now) is { } holder)
             {
                 holder.Add(-back);
             }

@@ -12,7 +12,7 @@ internal sealed partial class LeasedBucketStore(
     LeaseNode node,
     ILeaseStore store,
     IStoreLink link,
-    IBucketStore strict,
+    IAskedBucketStore strict,
     MemoryBucketStore local,
     TimeProvider time,
     Action<LeaseWaiter>? goOn = null) : IBucketStore

@@ -7,23 +7,12 @@ namespace EdgeProxy.RateLimiting;
 /// Buckets in Redis, shared by all nodes: one round trip decides all limits of a request, by Redis's clock. When it does not
 /// answer in time, each policy does what its OnStoreOutage says; while the breaker is open, without asking.
 /// </summary>
-internal sealed class RedisBucketStore(RedisStore store, MemoryBucketStore local, RateLimitMetrics metrics) : IBucketStore
+internal sealed class RedisBucketStore(RedisStore store, MemoryBucketStore local, RateLimitMetrics metrics) : IAskedBucketStore
 {
     /// <summary>Most settlements under way; beyond it one is lost.</summary>
     private const int MostUnderWay = 4096;
 
     private int _underWay;
-
-    public bool TryTake(RateLimitVerdict verdict)
-    {
-        if (store.IsUp && verdict.HasLimits)
-        {
-            return false;
-        }
-
-        Degrade(verdict);
-        return true;
-    }
 
     public async ValueTask TakeAsync(RateLimitVerdict verdict)
     {

@@ -45,10 +45,8 @@ internal sealed class RedisLeaseStore(RedisStore store, LeaseOptions options) : 
         reply[0] < 0 ? LeaseStatus.Fenced : LeaseStatus.Answered,
         Got: reply[1],
         Granted: reply[2],
-        RetryMicros: reply[3],
         BucketScripts.LevelsOf(reply.AsSpan(7)),
         Outstanding: reply[4],
-        Now: reply[5],
         Nodes: (int)reply[6]);
 
     private static async Task<LeaseReply> RunAsync(IDatabase database, RedisKey key, RedisValue[] arguments) =>

@@ -95,7 +95,7 @@ internal sealed class FaultyStore(SimulatedWorld world, LeaseOptions options, Ra
 
     /// <summary>One node's way to the store, which decides single requests as the product does.</summary>
     internal sealed class Link(FaultyStore store, string node, MemoryBucketStore local, TimeProvider time)
-        : ILeaseStore, IStoreLink, IBucketStore
+        : ILeaseStore, IStoreLink, IAskedBucketStore
     {
         private readonly StoreBreaker _breaker = Closed();
         private readonly List<Action> _waiting = [];
@@ -154,8 +154,6 @@ internal sealed class FaultyStore(SimulatedWorld world, LeaseOptions options, Ra
                 }
             }));
         }
-
-        public bool TryTake(RateLimitVerdict verdict) => false;
 
         public async ValueTask TakeAsync(RateLimitVerdict verdict)
         {
