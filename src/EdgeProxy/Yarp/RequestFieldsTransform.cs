@@ -22,7 +22,7 @@ internal sealed class RequestFieldsTransform(bool forwarded) : RequestTransform
     /// <summary>Fields that destinations read as `X_NAME` as well, such as those behind CGI and WSGI, where both look the same.</summary>
     private static readonly FrozenSet<string> Twinned = FrozenSet.Create(StringComparer.OrdinalIgnoreCase,
         EdgeFields.RequestId, "X-Real-Ip", "Transfer-Encoding", "Content-Length", "Content-Type", "Proxy-Authorization", "Keep-Alive",
-        EdgeFields.DecisionToken);
+        EdgeFields.DecisionToken, EdgeFields.Attempt);
 
     /// <summary>Fields that `Connection` may not take away: framing, and where the request goes.</summary>
     private static readonly FrozenSet<string> NotNominable = FrozenSet.Create(StringComparer.OrdinalIgnoreCase,
@@ -87,7 +87,8 @@ internal sealed class RequestFieldsTransform(bool forwarded) : RequestTransform
                 && (name.StartsWith(ForwardedPrefix, StringComparison.OrdinalIgnoreCase)
                     || name.Equals("Forwarded", StringComparison.OrdinalIgnoreCase));
             var isToken = name.Equals(EdgeFields.DecisionToken, StringComparison.OrdinalIgnoreCase); // of an edge, not of its destinations
-            if (isTwin || isClaim || isToken)
+            var isAttempt = name.Equals(EdgeFields.Attempt, StringComparison.OrdinalIgnoreCase); // of the hop before, if of anybody
+            if (isTwin || isClaim || isToken || isAttempt)
             {
                 RemoveHeader(context, name);
             }

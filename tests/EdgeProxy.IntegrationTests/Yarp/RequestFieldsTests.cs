@@ -105,6 +105,13 @@ public sealed class RequestFieldsTests
     }
 
     [Fact]
+    public async Task The_number_of_an_attempt_at_somebody_else_goes_no_further()
+    {
+        var head = await HeadAsync(("x-edge-attempt", "7"), ("X_Edge_Attempt", "8"));
+        Assert.DoesNotContain("attempt", head, StringComparison.OrdinalIgnoreCase);
+    }
+
+    [Fact]
     public async Task Of_an_answer_the_fields_of_its_connection_and_claims_in_the_edge_s_name_are_removed()
     {
         await using var upstream = RawUpstream.Answering(
