@@ -72,6 +72,9 @@ internal sealed class EdgeContext(Revision revision, string requestId, long star
     /// <summary>The fallback that answered, such as `cluster`; null: none did.</summary>
     public string? FallbackKind { get; set; }
 
+    /// <summary>What the fallback stands in for, such as `circuit_open`, or the status of an answer; null: none answered.</summary>
+    public string? FallbackCause { get; set; }
+
     /// <summary>How long destinations are waited for: as the route says, or for the cluster that stands in for the route's own.</summary>
     public TimeoutSettings Timeouts => OtherTimeouts ?? Route!.Timeouts;
 

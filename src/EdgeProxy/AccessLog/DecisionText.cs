@@ -137,6 +137,7 @@ internal static class DecisionText
         if (edge.FallbackKind is { } kind)
         {
             json.WriteString("fallback", kind);
+            json.WriteString("fallbackCause", edge.FallbackCause);
         }
     }
 

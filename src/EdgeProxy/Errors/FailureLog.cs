@@ -30,7 +30,13 @@ internal sealed partial class FailureLog(TimeProvider time, ILogger<FailureLog> 
 
         var edge = context.Edge();
         var destination = context.Features.Get<IReverseProxyFeature>()?.ProxiedDestination?.DestinationId;
-        var cause = CauseOf(exception ?? context.GetForwarderErrorFeature()?.Exception);
+        exception ??= context.GetForwarderErrorFeature()?.Exception;
+        var cause = CauseOf(exception);
+        if (TimeBounds.Of(error, edge, exception) is { } bound)
+        {
+            cause = $"{bound} was over: {cause}";
+        }
+
         LogFailed(
             logger, edge.RequestId, edge.TraceId, error.Code, edge.Route?.RouteId ?? EdgeMeter.NoRoute,
             edge.Route?.ClusterId ?? "-", destination ?? "-", cause);

@@ -89,7 +89,7 @@ internal sealed class FallbackRun(
     private void Count(HttpContext client, string kind)
     {
         var edge = client.Edge();
-        edge.FallbackKind = kind == FallbackKinds.None ? null : kind;
+        (edge.FallbackKind, edge.FallbackCause) = kind == FallbackKinds.None ? (null, null) : (kind, Trigger.Word);
         metrics.FellBack(edge.Route!.RouteId, kind, Trigger.Cause);
     }
 

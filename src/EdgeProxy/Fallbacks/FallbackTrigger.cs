@@ -1,3 +1,4 @@
+using System.Globalization;
 using EdgeProxy.Configuration;
 using EdgeProxy.Errors;
 using EdgeProxy.Resilience;
@@ -44,6 +45,9 @@ internal readonly record struct FallbackTrigger(FallbackCause Cause, EdgeError? 
         _ => (settings.On & Cause) != 0
             || (Error == EdgeErrors.UpstreamConnectTimeout && (settings.On & FallbackCause.Transport) != 0),
     };
+
+    /// <summary>The code of the catalogue, or the status of the answer.</summary>
+    public string Word => Error?.Code ?? Status.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>Member of `Proxy-Status` that says so, beside the answer that the client got instead.</summary>
     public string ProxyStatus(string name) => Error is null

@@ -8,12 +8,16 @@ namespace EdgeProxy.Resilience;
 /// </summary>
 internal sealed class AttemptLimit : IDisposable
 {
+    private const string PerTry = nameof(TimeoutSettings.PerTry);
+    private const string ResponseHeaders = nameof(TimeoutSettings.ResponseHeaders);
+
     private readonly TimeoutSettings _timeouts;
     private readonly TimeProvider _time;
     private readonly CancellationTokenSource _source;
     private readonly ITimer _timer;
     private readonly bool _streams;
     private readonly long _started;
+    private string _bound = PerTry;
     private int _state; // 0: running, 1: stopped, 2: run out
     private Action? _overdue;
 
@@ -23,11 +27,15 @@ internal sealed class AttemptLimit : IDisposable
         _source = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         _started = time.GetTimestamp();
         var first = upload is null ? Shorter(timeouts.PerTry, timeouts.ResponseHeaders) : upload.Streams ? null : timeouts.PerTry;
+        _bound = first == timeouts.PerTry ? PerTry : ResponseHeaders;
         _timer = time.CreateTimer(
             static limit => ((AttemptLimit)limit!).RunOut(), this, first ?? Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     public CancellationToken Token => _source.Token;
+
+    /// <summary>The key of `Timeouts` whose time runs, or has run out.</summary>
+    public string Bound => Volatile.Read(ref _bound);
 
     public bool HasRunOut => Volatile.Read(ref _state) == 2;
 
@@ -53,6 +61,7 @@ internal sealed class AttemptLimit : IDisposable
         var left = _streams || _timeouts.PerTry is not { } perTry ? _timeouts.PerTry : perTry - _time.GetElapsedTime(_started);
         if (Volatile.Read(ref _state) == 0 && Shorter(left, _timeouts.ResponseHeaders) is { } wait)
         {
+            Volatile.Write(ref _bound, wait == left ? PerTry : ResponseHeaders);
             _timer.Change(wait > TimeSpan.Zero ? wait : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
         }
     }

@@ -58,7 +58,7 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
             {
                 outcome = AttemptOutcome.Timeout;
                 SetPass(edge, race, breakers.Report(PassOf(edge, race), Verdicts.OfFailure(outcome)));
-                throw new ResponseTimeoutException(exception);
+                throw new ResponseTimeoutException(limit.Bound, exception);
             }
             catch (Exception exception)
             {

@@ -84,6 +84,24 @@ public sealed class DecisionFieldTests
         Assert.Equal(0, decision.GetProperty("attempts").GetArrayLength());
     }
 
+    [Theory, InlineData(true), InlineData(false)]
+    public async Task What_a_fallback_stands_in_for_is_told(bool hasAnswered)
+    {
+        await using var upstream = RawUpstream.Answering("HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n");
+        await using var edge = await Edge.StartAsync(
+            Edge.OneRoute(hasAnswered ? upstream.Address : "http://127.0.0.1:1/", """
+                "Fallback": { "On": [ "transport", 503 ], "Static": { "Status": 200, "ContentType": "text/plain", "Body": "kept" } }
+                """),
+            token: Token);
+
+        using var answer = await SendAsync(edge, "/", Token, "1.1");
+
+        var decision = JsonDocument.Parse(Assert.Single(answer.Headers.GetValues(Answer))).RootElement;
+        Assert.Equal(("static", hasAnswered ? "503" : "upstream_connection_refused"), (
+            decision.GetProperty("fallback").GetString(), decision.GetProperty("fallbackCause").GetString()));
+        Assert.False(decision.TryGetProperty("code", out _));
+    }
+
     private static async Task<HttpResponseMessage> SendAsync(Edge edge, string path, string? token, string version)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, path)

@@ -4,6 +4,7 @@ using Grpc.Core;
 using Grpc.Net.Client;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Logging;
 using Xunit;
 
 namespace EdgeProxy.IntegrationTests.Resilience;
@@ -40,15 +41,19 @@ public sealed class TimeoutTests
     }
 
     [Theory]
-    [InlineData("\"Idle\": \"300ms\"", "upstream_idle_timeout")]
-    [InlineData("\"PerTry\": \"300ms\"", "upstream_response_timeout")]
-    public async Task A_route_s_timeouts_replace_its_cluster_s(string route, string code)
+    [InlineData("\"Idle\": \"300ms\"", "upstream_idle_timeout", "Idle")]
+    [InlineData("\"PerTry\": \"300ms\"", "upstream_response_timeout", "PerTry")]
+    [InlineData("\"PerTry\": \"1h\", \"ResponseHeaders\": \"300ms\"", "upstream_response_timeout", "ResponseHeaders")]
+    public async Task A_route_s_timeouts_replace_its_cluster_s(string route, string code, string setting)
     {
         await using var upstream = Silent();
         await using var edge = await Edge.StartAsync(Edge.OneRoute(
             upstream.Address, $"\"Timeouts\": {{ {route} }}", "\"Timeouts\": { \"Idle\": \"1h\", \"PerTry\": \"1h\" }"));
+        var log = Log.Of(edge);
 
         Assert.Equal(code, CodeOf(await edge.Client.GetAsync("/", Wait.Deadline)));
+
+        Assert.Contains(log.Entries(LogLevel.Warning), line => line.Contains($"Timeouts.{setting} was over", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -56,14 +56,16 @@ public sealed class DecisionTextTests
     {
         var (context, record) = Request("/");
         var plain = DecisionText.Field(context.Edge(), record);
-        (context.Edge().ShedBy, context.Edge().FallbackKind, record.RetrySkipped) = ("memory", "static", "budget");
+        (context.Edge().ShedBy, record.RetrySkipped) = ("memory", "budget");
+        (context.Edge().FallbackKind, context.Edge().FallbackCause) = ("static", "circuit_open");
         context.Edge().QueuedTicks = 1500; // microseconds
 
         using var json = JsonDocument.Parse(DecisionText.Line(context, context.Edge(), record, Time, withQuery: false));
 
-        Assert.Equal(("memory", "static", "budget", 1.5), (
+        Assert.Equal(("memory", "static", "circuit_open", "budget", 1.5), (
             json.RootElement.GetProperty("shedBy").GetString(),
             json.RootElement.GetProperty("fallback").GetString(),
+            json.RootElement.GetProperty("fallbackCause").GetString(),
             json.RootElement.GetProperty("retrySkipped").GetString(),
             json.RootElement.GetProperty("queuedMs").GetDouble()));
         Assert.DoesNotMatch("shed|fallback|retry|queue", plain);

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using EdgeProxy.Errors;
 using EdgeProxy.Tests.Configuration;
 using EdgeProxy.Tests.RateLimiting;
@@ -31,6 +32,38 @@ public sealed class FailureLogTests
         Assert.EndsWith("IOException: reset by peer", line, StringComparison.Ordinal);
     }
 
+    public static TheoryData<string, Exception?, string?> Times() => new()
+    {
+        { "upstream_response_timeout", Late("PerTry"), "Timeouts.PerTry" },
+        { "upstream_response_timeout", Late("ResponseHeaders"), "Timeouts.ResponseHeaders" },
+        { "upstream_connect_timeout", new TaskCanceledException("", new TimeoutException()), "Timeouts.Connect" },
+        { "upstream_connect_timeout", new HttpRequestException("", new SocketException((int)SocketError.TimedOut)), null },
+        { "upstream_idle_timeout", new TaskCanceledException(), "Timeouts.Idle" },
+        { "upstream_write_timeout", null, "Timeouts.Idle" },
+        { "deadline_exceeded", null, "Timeout" },
+        { "upstream_connection_reset", new IOException(), null },
+    };
+
+    [Theory, MemberData(nameof(Times))]
+    public void A_line_names_the_setting_whose_time_was_over(string code, Exception? exception, string? setting)
+    {
+        _log.Note(_context, EdgeErrors.All.Single(error => error.Code == code), exception);
+
+        var line = Assert.Single(_lines.All);
+        Assert.Equal(setting is not null, line.Contains($"destination -; {setting} was over: ", StringComparison.Ordinal));
+        Assert.Equal(setting is null, !line.Contains("was over", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_call_s_own_deadline_is_no_setting_of_the_route()
+    {
+        _context.Edge().IsClientsDeadline = true;
+
+        _log.Note(_context, EdgeErrors.DeadlineExceeded, null);
+
+        Assert.EndsWith("; grpc-timeout was over: -", Assert.Single(_lines.All), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void What_clients_and_policies_did_is_not_logged()
     {
@@ -56,6 +89,8 @@ public sealed class FailureLogTests
             _time.Micros += 1_000_000;
         }
     }
+
+    private static ResponseTimeoutException Late(string bound) => new(bound, new TaskCanceledException());
 
     private sealed class Lines : ILogger<FailureLog>
     {
