@@ -1,21 +1,15 @@
 using System.Net;
-using System.Net.Http.Json;
 using System.Net.WebSockets;
-using System.Text.Json;
 using EdgeProxy.IntegrationTests.Peers;
-using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Xunit;
+using static EdgeProxy.IntegrationTests.Resilience.Breaking;
 
 namespace EdgeProxy.IntegrationTests.Resilience;
 
-/// <summary>Breakers of clusters and destinations, with destinations that really misbehave.</summary>
+/// <summary>When clusters are cut off, and what brings them back.</summary>
 public sealed class BreakerTests
 {
-    private const string Quick = """
-        "CircuitBreaker": { "OpenFor": "500ms", "OpenForMax": "1s", "RecoverOver": "1s" }, "Ejection": { "Base": "500ms", "Max": "1s" }
-        """;
-
     [Fact]
     public async Task A_lone_destination_is_cut_off_for_a_while_with_a_code_and_a_time_to_come_back()
     {
@@ -135,100 +129,6 @@ public sealed class BreakerTests
         Assert.True(rejected > 100);
     }
 
-    [Theory]
-    [InlineData("500")]
-    [InlineData("reset")]
-    [InlineData("hang")]
-    [InlineData("garbage")]
-    [InlineData("truncated")]
-    public async Task One_of_three_that_misbehaves_is_left_out_and_comes_back_when_it_has_healed(string trouble)
-    {
-        var healed = false;
-        await using var bad = RawUpstream.Start(async connection =>
-        {
-            while (await connection.ReadHeadAsync() is not null)
-            {
-                switch (Volatile.Read(ref healed) ? "" : trouble)
-                {
-                    case "":
-                        await connection.SendAsync("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbad");
-                        continue;
-                    case "500":
-                        await connection.SendAsync("HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n");
-                        continue;
-                    case "garbage":
-                        await connection.SendAsync("NOT HTTP AT ALL\r\n\r\n");
-                        return;
-                    case "truncated":
-                        await connection.SendAsync("HTTP/1.1 200 OK\r\nContent-Length: 300\r\n\r\nhalf");
-                        return;
-                    case "hang":
-                        await connection.StayAsync();
-                        return;
-                    default:
-                        connection.Reset();
-                        return;
-                }
-            }
-        });
-        await using var b = await Upstream.StartAsync("good");
-        await using var c = await Upstream.StartAsync("good");
-        await using var edge = await Edge.StartAsync(Three(
-            bad.Address, b.Address, c.Address, Quick + ", \"HttpRequest\": { \"ActivityTimeout\": \"300ms\" }", ", \"Timeout\": \"10m\""));
-        await LoadUntilAsync(edge, async () => (await DestinationAsync(edge, 0)).GetProperty("state").GetString() == "ejected");
-        Assert.True((await DestinationAsync(edge, 1)).GetProperty("available").GetBoolean());
-
-        Volatile.Write(ref healed, true);
-        await LoadUntilAsync(edge, async () =>
-            (await DestinationAsync(edge, 0)).GetProperty("breaker").GetProperty("state").GetString() == "closed");
-        await LoadUntilAsync(edge, async () => await edge.Client.GetStringAsync("/") == "bad");
-    }
-
-    [Fact]
-    public async Task A_destination_that_drips_its_answers_is_left_out_and_a_head_does_not_bring_it_back()
-    {
-        await using var bad = RawUpstream.Start(async connection =>
-        {
-            await connection.ReadHeadAsync();
-            await connection.SendAsync("HTTP/1.1 200 OK\r\nContent-Length: 30000\r\n\r\n");
-            while (true)
-            {
-                await connection.SendAsync("b");
-                await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System);
-            }
-        });
-        await using var b = await Upstream.StartAsync("good");
-        await using var c = await Upstream.StartAsync("good");
-        await using var edge = await Edge.StartAsync(Three(bad.Address, b.Address, c.Address, Quick, ", \"Timeout\": \"700ms\""));
-        var log = Log.Of(edge);
-        await Task.WhenAll(Enumerable.Range(0, 12).Select(_ => LoadUntilAsync(edge, () => Task.FromResult(
-            log.Entries(LogLevel.Warning).Count(entry => entry.Contains("its probe failed", StringComparison.Ordinal)) > 1))));
-        Assert.DoesNotContain(log.Entries(LogLevel.Information), entry => entry.Contains("Recovering", StringComparison.Ordinal));
-    }
-
-    [Fact]
-    public async Task With_PerTry_dripping_answers_count_before_the_route_s_time_is_over()
-    {
-        await using var bad = RawUpstream.Start(async connection =>
-        {
-            await connection.ReadHeadAsync();
-            await connection.SendAsync("HTTP/1.1 200 OK\r\nContent-Length: 30000\r\n\r\nb");
-            await connection.StayAsync();
-        });
-        await using var b = await Upstream.StartAsync("good");
-        await using var c = await Upstream.StartAsync("good");
-        await using var edge = await Edge.StartAsync(Three(
-            bad.Address, b.Address, c.Address, Quick, ", \"Timeout\": \"10m\", \"Timeouts\": { \"PerTry\": \"200ms\" }"));
-
-        var loads = Enumerable.Range(0, 12).Select(_ => edge.Client.GetAsync("/")).ToList();
-        await Wait.UntilAsync(async () =>
-        {
-            loads.Add(edge.Client.GetAsync("/"));
-            return (await DestinationAsync(edge, 0)).GetProperty("state").GetString() == "ejected";
-        }, "the destination is ejected");
-        edge.Client.CancelPendingRequests();
-    }
-
     [Fact]
     public async Task Some_pages_that_fail_close_nothing()
     {
@@ -309,21 +209,6 @@ public sealed class BreakerTests
     }
 
     [Fact]
-    public async Task In_a_panic_ejected_destinations_get_requests_too_and_the_log_says_so_once()
-    {
-        await using var a = await Upstream.StartAsync(Status(503));
-        await using var b = await Upstream.StartAsync("b");
-        await using var c = await Upstream.StartAsync("c");
-        await using var edge = await Edge.StartAsync(Three(a.Address, b.Address, c.Address, "\"PanicThreshold\": 0.9"));
-        var log = Log.Of(edge);
-        await LoadUntilAsync(edge, async () => (await ClusterAsync(edge)).GetProperty("panic").GetBoolean());
-        var before = a.Hits;
-        await LoadUntilAsync(edge, () => Task.FromResult(a.Hits > before + 5));
-        Assert.Equal("ejected", (await DestinationAsync(edge, 0)).GetProperty("state").GetString());
-        Assert.Single(log.Entries(LogLevel.Warning), entry => entry.Contains("Panic in cluster up", StringComparison.Ordinal));
-    }
-
-    [Fact]
     public async Task With_all_destinations_failing_the_cluster_is_cut_off_and_every_answer_has_a_code()
     {
         await using var edge = await Edge.StartAsync(Three("http://127.0.0.1:1/", "http://127.0.0.1:1/", "http://127.0.0.1:1/", Quick));
@@ -331,53 +216,4 @@ public sealed class BreakerTests
         using var answer = await edge.Client.GetAsync("/");
         Assert.Contains("\"circuit_open\"", await answer.Content.ReadAsStringAsync());
     }
-
-    private static RequestDelegate Status(int status) => context =>
-    {
-        context.Response.StatusCode = status;
-        return Task.CompletedTask;
-    };
-
-    private static string Three(string a, string b, string c, string cluster, string route = "") => $$"""
-        "ReverseProxy": {
-          "Routes": { "all": { "ClusterId": "up", "Match": { "Path": "/{**rest}" } {{route}} } },
-          "Clusters": { "up": { "LoadBalancingPolicy": "RoundRobin", "Destinations": {
-            "a": { "Address": "{{a}}" }, "b": { "Address": "{{b}}" }, "c": { "Address": "{{c}}" } }, {{cluster}} } }
-        }
-        """;
-
-    private static Task OpenAsync(Edge edge) =>
-        LoadUntilAsync(edge, async () => (await StatesAsync(edge)).Item1 == "open");
-
-    /// <summary>Sends requests, four at a time, until something has come of it.</summary>
-    private static Task LoadUntilAsync(Edge edge, Func<Task<bool>> condition) => Wait.UntilAsync(
-        async () =>
-        {
-            await Task.WhenAll(Enumerable.Range(0, 4).Select(async _ =>
-            {
-                try
-                {
-                    using var answer = await edge.Client.GetAsync("/");
-                }
-                catch (HttpRequestException)
-                {
-                    // An answer that broke off.
-                }
-            }));
-            return await condition();
-        }, "the breaker does what it should");
-
-    private static Task<JsonElement> ClusterAsync(Edge edge) => edge.Admin.GetFromJsonAsync<JsonElement>("/v1/clusters/up");
-
-    private static async Task<JsonElement> DestinationAsync(Edge edge, int index) =>
-        (await ClusterAsync(edge)).GetProperty("destinations")[index];
-
-    /// <summary>State of the cluster's breaker and of its first destination's.</summary>
-    private static async Task<(string?, string?)> StatesAsync(Edge edge)
-    {
-        var cluster = await ClusterAsync(edge);
-        return (StateOf(cluster), StateOf(cluster.GetProperty("destinations")[0]));
-    }
-
-    private static string? StateOf(JsonElement view) => view.GetProperty("breaker").GetProperty("state").GetString();
 }
