@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.WebSockets;
+using System.Text.Json;
 using EdgeProxy.IntegrationTests.Peers;
 using Microsoft.Extensions.Logging;
 using Xunit;
