@@ -72,6 +72,7 @@ internal sealed partial class Gateway : IAsyncDisposable
         services.AddEdgeRedis(revision.Edge.Store);
         services.AddSingleton<ServerAnswers>();
         services.AddSingleton<ConnectionBound>();
+        services.AddSingleton<Endings>();
         services.AddEdgeRateLimiting();
         services.AddEdgeShedding();
         services.AddEdgeReverseProxy();

@@ -37,6 +37,8 @@ internal static class Listeners
         var time = options.ApplicationServices.GetRequiredService<TimeProvider>();
         var bound = options.ApplicationServices.GetRequiredService<ConnectionBound>();
         options.Use(next => connection => bound.OnConnectionAsync(connection, next)); // first: before TLS costs anything
+        var endings = options.ApplicationServices.GetRequiredService<Endings>();
+        options.Use(next => connection => endings.OnConnectionAsync(connection, next));
         var isTls = CertificateStore.IsTls(listener);
         if (isTls || listener.Protocols != ListenerProtocols.Http1AndHttp2)
         {

@@ -1,0 +1,101 @@
+using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
+
+namespace EdgeProxy.Connections;
+
+/// <summary>What is read from and written to a client, passed through unchanged; that there is no more of it waits for its turn.</summary>
+internal sealed class PacedTransport(IDuplexPipe inner, Endings endings) : IDuplexPipe
+{
+    public PipeReader Input { get; } = new PacedInput(inner.Input, endings);
+
+    public PipeWriter Output { get; } = new PacedOutput(inner.Output, endings);
+
+    private sealed class PacedInput(PipeReader inner, Endings endings) : PipeReader
+    {
+        public override bool TryRead(out ReadResult result) => inner.TryRead(out result);
+
+        public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default)
+        {
+            var reading = inner.ReadAsync(cancellationToken);
+            return reading.IsCompletedSuccessfully ? Pass(reading.Result) : WaitAsync(reading);
+        }
+
+        public override void AdvanceTo(SequencePosition consumed) => inner.AdvanceTo(consumed);
+
+        public override void AdvanceTo(SequencePosition consumed, SequencePosition examined) => inner.AdvanceTo(consumed, examined);
+
+        public override void CancelPendingRead() => inner.CancelPendingRead();
+
+        public override void Complete(Exception? exception = null) => inner.Complete(exception);
+
+        public override ValueTask CompleteAsync(Exception? exception = null) => inner.CompleteAsync(exception);
+
+        private ValueTask<ReadResult> Pass(ReadResult read) => IsEnd(read) ? WaitAsync(new(read)) : new(read);
+
+        [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+        private async ValueTask<ReadResult> WaitAsync(ValueTask<ReadResult> reading)
+        {
+            try
+            {
+                var read = await reading;
+                if (IsEnd(read))
+                {
+                    await endings.WaitAsync();
+                }
+
+                return read;
+            }
+            catch (IOException)
+            {
+                await endings.WaitAsync();
+                throw;
+            }
+        }
+
+        private static bool IsEnd(in ReadResult read) => read.IsCompleted || read.IsCanceled;
+    }
+
+    private sealed class PacedOutput(PipeWriter inner, Endings endings) : PipeWriter
+    {
+        public override bool CanGetUnflushedBytes => inner.CanGetUnflushedBytes;
+
+        public override long UnflushedBytes => inner.UnflushedBytes;
+
+        public override Memory<byte> GetMemory(int sizeHint = 0) => inner.GetMemory(sizeHint);
+
+        public override Span<byte> GetSpan(int sizeHint = 0) => inner.GetSpan(sizeHint);
+
+        public override void Advance(int bytes) => inner.Advance(bytes);
+
+        public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
+        {
+            var flushing = inner.FlushAsync(cancellationToken);
+            return flushing.IsCompleted ? flushing : WaitAsync(flushing);
+        }
+
+        public override ValueTask<FlushResult> WriteAsync(ReadOnlyMemory<byte> source, CancellationToken cancellationToken = default)
+        {
+            var writing = inner.WriteAsync(source, cancellationToken);
+            return writing.IsCompleted ? writing : WaitAsync(writing);
+        }
+
+        public override void CancelPendingFlush() => inner.CancelPendingFlush();
+
+        public override void Complete(Exception? exception = null) => inner.Complete(exception);
+
+        public override ValueTask CompleteAsync(Exception? exception = null) => inner.CompleteAsync(exception);
+
+        /// <summary>The client was waited for.</summary>
+        [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+        private async ValueTask<FlushResult> WaitAsync(ValueTask<FlushResult> flushing)
+        {
+            var flushed = await flushing;
+            if (flushed.IsCompleted || flushed.IsCanceled)
+            {
+                await endings.WaitAsync();
+            }
+
+            return flushed;
+        }
+    }
+}
