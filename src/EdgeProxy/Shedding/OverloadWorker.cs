@@ -13,11 +13,17 @@ internal sealed class OverloadWorker(Overload overload, RequestMetrics requests,
     /// <summary>While memory presses, and nobody allocates because all is refused, the heap is looked at again after so long.</summary>
     private static readonly TimeSpan CollectAgain = TimeSpan.FromSeconds(10);
 
+    /// <summary>A collection in the background ends some time after it was counted.</summary>
+    private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
+
     private readonly ManualResetEvent _stop = new(initialState: false);
     private readonly PoolDelay _delay = new(time);
     private Thread? _thread;
     private long _collection;
     private TimeSpan _collectedAt;
+    private TimeSpan _lookedAt;
+    private int _collections = -1;
+    private double _memory;
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
@@ -50,8 +56,16 @@ internal sealed class OverloadWorker(Overload overload, RequestMetrics requests,
         }
     }
 
+    /// <summary>The heap is as large as the last collection left it: to look costs as much as all else here, and is done after one.</summary>
     private double ReadMemory(TimeSpan now)
     {
+        var collections = GC.CollectionCount(0);
+        if (collections == _collections && now - _lookedAt < LookAgain)
+        {
+            return _memory;
+        }
+
+        (_collections, _lookedAt) = (collections, now);
         var info = GC.GetGCMemoryInfo(GCKind.Any);
         if (info.Index != _collection)
         {
@@ -63,6 +77,6 @@ internal sealed class OverloadWorker(Overload overload, RequestMetrics requests,
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Default, blocking: false);
         }
 
-        return info.TotalAvailableMemoryBytes > 0 ? (double)info.HeapSizeBytes / info.TotalAvailableMemoryBytes : 0;
+        return _memory = info.TotalAvailableMemoryBytes > 0 ? (double)info.HeapSizeBytes / info.TotalAvailableMemoryBytes : 0;
     }
 }

@@ -9,15 +9,24 @@ internal sealed class PoolDelay(TimeProvider time) : IThreadPoolWorkItem
     /// <summary>Samples that count, ten a second.</summary>
     public const int Samples = 10;
 
+    /// <summary>Work of timers alone, between two samples.</summary>
+    private const int FewItems = 32;
+
     private readonly TimeSpan[] _last = new TimeSpan[Samples];
     private int _next;
     private long _queuedAt;
     private long _ranAt;
+    private long _done;
 
     /// <summary>To be called ten times a second, by a thread that is not of the pool.</summary>
     public TimeSpan Sample()
     {
         var ranAt = Volatile.Read(ref _ranAt);
+        if ((ranAt != 0 || _queuedAt == 0) && IsIdle())
+        {
+            return Add(TimeSpan.Zero); // nothing to wait for, and no thread is to wake up to find that out
+        }
+
         var shortest = ranAt != 0 ? Add(time.GetElapsedTime(_queuedAt, ranAt))
             : _queuedAt != 0 ? Add(time.GetElapsedTime(_queuedAt)) // still waiting: so long at least
             : TimeSpan.Zero;
@@ -29,6 +38,15 @@ internal sealed class PoolDelay(TimeProvider time) : IThreadPoolWorkItem
         }
 
         return shortest;
+    }
+
+    /// <summary>Nothing waits, and next to nothing has been done since the last look.</summary>
+    private bool IsIdle()
+    {
+        var done = ThreadPool.CompletedWorkItemCount;
+        var isIdle = done - _done < FewItems && ThreadPool.PendingWorkItemCount == 0;
+        _done = done;
+        return isIdle;
     }
 
     /// <summary>Adds a wait; the shortest of the last ones.</summary>
