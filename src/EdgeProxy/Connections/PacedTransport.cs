@@ -1,17 +1,22 @@
 using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
+using Microsoft.AspNetCore.Connections;
 
 namespace EdgeProxy.Connections;
 
-/// <summary>What is read from and written to a client, passed through unchanged; that there is no more of it waits for its turn.</summary>
+/// <summary>What is read from and written to a client, passed through unchanged; that there will be no more waits a turn, once.</summary>
 internal sealed class PacedTransport(IDuplexPipe inner, Endings endings) : IDuplexPipe
 {
     public PipeReader Input { get; } = new PacedInput(inner.Input, endings);
 
     public PipeWriter Output { get; } = new PacedOutput(inner.Output, endings);
 
+    private static bool IsEnd(Exception exception) => exception is IOException or ConnectionAbortedException;
+
     private sealed class PacedInput(PipeReader inner, Endings endings) : PipeReader
     {
+        private bool _hasEnded;
+
         public override bool TryRead(out ReadResult result) => inner.TryRead(out result);
 
         public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default)
@@ -40,19 +45,25 @@ internal sealed class PacedTransport(IDuplexPipe inner, Endings endings) : IDupl
                 var read = await reading;
                 if (IsEnd(read))
                 {
-                    await endings.WaitAsync();
+                    await EndAsync(read.IsCompleted);
                 }
 
                 return read;
             }
-            catch (IOException)
+            catch (Exception exception) when (!_hasEnded && PacedTransport.IsEnd(exception))
             {
-                await endings.WaitAsync();
+                await EndAsync(isForGood: true);
                 throw;
             }
         }
 
-        private static bool IsEnd(in ReadResult read) => read.IsCompleted || read.IsCanceled;
+        private Task EndAsync(bool isForGood)
+        {
+            _hasEnded = isForGood;
+            return endings.WaitAsync();
+        }
+
+        private bool IsEnd(in ReadResult read) => (read.IsCompleted && !_hasEnded) || read.IsCanceled;
     }
 
     private sealed class PacedOutput(PipeWriter inner, Endings endings) : PipeWriter
@@ -89,13 +100,21 @@ internal sealed class PacedTransport(IDuplexPipe inner, Endings endings) : IDupl
         [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
         private async ValueTask<FlushResult> WaitAsync(ValueTask<FlushResult> flushing)
         {
-            var flushed = await flushing;
-            if (flushed.IsCompleted || flushed.IsCanceled)
+            try
+            {
+                var flushed = await flushing;
+                if (flushed.IsCompleted || flushed.IsCanceled)
+                {
+                    await endings.WaitAsync();
+                }
+
+                return flushed;
+            }
+            catch (Exception exception) when (IsEnd(exception))
             {
                 await endings.WaitAsync();
+                throw;
             }
-
-            return flushed;
         }
     }
 }

@@ -39,15 +39,17 @@ internal sealed partial class LeaseNode
     /// been given it. The store is out of reach: unless something is owed to it already. It is only late: less what is owed, and less as
     /// much as comes in lately: what is scarce it gives to those whom it answers in time.
     /// </summary>
+    /// <param name="toldAt">When the store was asked for that: what is known from a later time, of what was admitted since, holds.</param>
     /// <returns>False: nothing is known, or known better by who goes on already.</returns>
-    public bool Recall(ref BucketTake take, long now, bool isLate, int nodes)
+    public bool Recall(ref BucketTake take, long now, bool isLate, int nodes, out long toldAt)
     {
         var (high, low) = take.Name.Hash(_hash);
         var table = TableOf(low);
         lock (table.Lock)
         {
             var index = table.Find(high, low);
-            if (index == LeaseTable.None || table[index].LevelsAt == 0 || table[index].Print != take.Limits!.Print)
+            toldAt = index == LeaseTable.None || table[index].Print != take.Limits!.Print ? 0 : table[index].LevelsAt;
+            if (toldAt == 0)
             {
                 return false;
             }
@@ -55,17 +57,33 @@ internal sealed partial class LeaseNode
             var debt = table.Holders.TryGetValue(index, out var holder) ? holder.Debt : 0;
             if (!isLate && debt > 0)
             {
-                return false;
+                return false; // it has gone on by itself, and may have filled up since, and been forgotten
             }
 
-            ref var slot = ref table[index];
-            take.Levels = slot.LevelsNow(take.Limits, now, Math.Max(slot.LevelsAt, now - (isLate ? LeaseTerms.Unseen : LeaseTerms.Unsure)));
-            for (var i = 0; i < take.Limits.Rates.Length; i++)
+            var unseen = isLate ? LeaseTerms.Unseen : LeaseTerms.Unsure;
+            take.Levels = table[index].LevelsNow(take.Limits!, now, Math.Max(toldAt, now - unseen));
+            for (var i = 0; i < take.Limits!.Rates.Length; i++)
             {
-                take.Levels[i] -= (nodes * debt) + (isLate ? take.Limits.Rates[i].Refill(0, LeaseTerms.Unseen) : 0);
+                take.Levels[i] -= (nodes * debt) + (isLate ? take.Limits.Rates[i].Refill(0, unseen) / Rate.Token * Rate.Token : 0);
             }
 
             return true;
+        }
+    }
+
+    /// <summary>The store's answer to a request has come after its time, and had spent for it.</summary>
+    public bool IsPaid(ref BucketTake take, LeaseWaiter waiter, long now)
+    {
+        var (high, low) = take.Name.Hash(_hash);
+        var table = TableOf(low);
+        lock (table.Lock)
+        {
+            if (waiter.IsPaid && table.Find(high, low) is var index && index != LeaseTable.None)
+            {
+                (take.Levels, take.HasLevels) = (table[index].LevelsNow(take.Limits!, now), true);
+            }
+
+            return waiter.IsPaid;
         }
     }
 }

@@ -121,7 +121,9 @@ internal sealed partial class LeaseNode
 
     /// <summary>Who is to tell the store what is owed to it; null when too many do already, or the table is full.</summary>
     private LeaseHolder? DebtorOf(LeaseTable table, ulong high, ulong low, in BucketTake take, long now) =>
-        table.Holders.Count < LeaseTerms.MostDebtors / _tables.Length ? HolderOf(table, high, low, take, now) : null;
+        table.Holders.Count < LeaseTerms.MostDebtors / _tables.Length || table.Holders.ContainsKey(table.Find(high, low))
+            ? HolderOf(table, high, low, take, now)
+            : null;
 
     /// <summary>What is left to settle when the lease has taken its part: tokens go back to the lease that they were spent from.</summary>
     private static long SettleLease(ref LeaseSlot slot, ulong high, ulong low, in BucketTake take, long difference, long now)

@@ -9,7 +9,6 @@ internal sealed class LeaseWaiter(long cost, long startedAt) : StoreCall(started
     private LeaseAnswer _outcome;
     private bool _isOwed;
     private bool _isDeclined;
-    private bool _isPaid;
 
     public long Cost { get; } = cost;
 
@@ -18,6 +17,9 @@ internal sealed class LeaseWaiter(long cost, long startedAt) : StoreCall(started
 
     /// <summary>What is left, when the answer is known.</summary>
     public Levels Levels { get; private set; }
+
+    /// <summary>A late answer has paid for it. Under the stripe's lock.</summary>
+    public bool IsPaid { get; private set; }
 
     public DecisionSource Source { get; private set; } = DecisionSource.Store;
 
@@ -50,20 +52,20 @@ internal sealed class LeaseWaiter(long cost, long startedAt) : StoreCall(started
     public long Owe()
     {
         _isOwed = true;
-        return _isPaid ? 0 : Cost;
+        return IsPaid ? 0 : Cost;
     }
 
     /// <summary>It was refused without the store. What is to go back: what a late answer has paid. Under the stripe's lock.</summary>
     public long Decline()
     {
         _isDeclined = true;
-        return _isPaid ? Cost : 0;
+        return IsPaid ? Cost : 0;
     }
 
     /// <summary>A late answer pays for it. What had been owed for it, or what is to go back. Under the stripe's lock.</summary>
     public (long Owed, long Back) Pay()
     {
-        _isPaid = true;
+        IsPaid = true;
         return (_isOwed ? Cost : 0, _isDeclined ? Cost : 0);
     }
 

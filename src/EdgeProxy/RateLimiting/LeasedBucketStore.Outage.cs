@@ -42,16 +42,23 @@ internal sealed partial class LeasedBucketStore
     {
         foreach (ref var take in verdict.Takes)
         {
-            if (take.Outcome == TakeOutcome.NotAsked && IsOwed(take) && node.Recall(ref take, now, isLate: true, link.Nodes))
+            if (take.Outcome == TakeOutcome.NotAsked && IsOwed(take)
+                && node.Recall(ref take, now, isLate: true, link.Nodes, out var toldAt))
             {
-                local.Learn(take, link.Nodes);
+                local.Learn(take, link.Nodes, toldAt);
             }
         }
     }
 
-    /// <summary>The request has waited long enough: what the node has by now decides, else what is done without the store.</summary>
+    /// <summary>The request has waited long enough: what has come by now decides, else what is done without the store.</summary>
     private void ApplyLate(RateLimitVerdict verdict, ref BucketTake take, LeaseWaiter waiter, long now)
     {
+        if (node.IsPaid(ref take, waiter, now))
+        {
+            (take.Source, take.Outcome, take.Generation) = (DecisionSource.Store, TakeOutcome.Admitted, -1);
+            return;
+        }
+
         take.Waiter = waiter;
         if (node.TryTake(ref take, verdict.Cost, now, out _, isAgain: true) == LeaseAnswer.Unknown)
         {
@@ -68,15 +75,28 @@ internal sealed partial class LeasedBucketStore
             if (take is { Outcome: TakeOutcome.NotAsked, IsCutOff: true } && IsOwed(take))
             {
                 take.HadStore = link.HasAnswered;
-                var isLate = CanAsk(take.Name);
-                if (node.Recall(ref take, now, isLate, link.Nodes))
-                {
-                    local.Learn(take, link.Nodes, standsStill: isLate ? 0 : LeaseTerms.Unsure);
-                }
+                GoOn(ref take, verdict.Cost, now, isLate: CanAsk(take.Name));
             }
         }
 
         StoreOutage.Decide(verdict, local, link.Nodes);
+    }
+
+    private void GoOn(ref BucketTake take, long cost, long now, bool isLate)
+    {
+        if (!node.Recall(ref take, now, isLate, link.Nodes, out var toldAt))
+        {
+            return;
+        }
+
+        var share = take.Limits!.Share(take.Levels, link.Nodes);
+        if (isLate && !take.Limits.Cover(share, cost))
+        {
+            (take.Source, take.Outcome, take.Levels, take.HasLevels) = (DecisionSource.Local, TakeOutcome.Refused, share, true);
+            return; // an outage, should it begin now, goes on from more
+        }
+
+        local.Learn(take, link.Nodes, toldAt, standsStill: isLate ? 0 : LeaseTerms.Unsure);
     }
 
     /// <summary>Sums up. Where one policy refused, what others took goes back; else what the store has not heard of is owed.</summary>

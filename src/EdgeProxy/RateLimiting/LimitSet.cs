@@ -90,6 +90,31 @@ internal sealed class LimitSet
         return levels;
     }
 
+    /// <summary>What one of <paramref name="nodes"/> has of these levels. Of a full bucket that is one token at least.</summary>
+    public Levels Share(Levels levels, int nodes)
+    {
+        for (var i = 0; i < Rates.Length; i++)
+        {
+            levels[i] = Rates[i].Capacity / nodes >= Rate.Token
+                ? levels[i] / nodes
+                : (long)((Int128)levels[i] * Rates[i].Share(nodes).Capacity / Rates[i].Capacity);
+        }
+
+        return levels;
+    }
+
+    /// <summary>Each of the levels has as much.</summary>
+    public bool Cover(Levels levels, long cost)
+    {
+        var covers = true;
+        for (var i = 0; i < Rates.Length; i++)
+        {
+            covers &= levels[i] >= cost;
+        }
+
+        return covers;
+    }
+
     public static ushort TagAt(ulong tags, int index) => (ushort)(tags >> (16 * index));
 
     private static ulong TagsOf(ImmutableArray<Limit> limits)

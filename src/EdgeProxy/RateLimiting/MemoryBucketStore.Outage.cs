@@ -18,18 +18,14 @@ internal sealed partial class MemoryBucketStore
 
     private readonly long _startedAt;
 
-    /// <summary>Notes what the shared store said is left, so that an outage goes on from there: this node's share of it.</summary>
+    /// <summary>
+    /// Notes what the shared store said is left, so that an outage goes on from there: this node's share of it. Not when this node has
+    /// gone on by itself since the store was asked.
+    /// </summary>
+    /// <param name="toldAt">When it was asked; the latest time there is: just now.</param>
     /// <param name="standsStill">For how long nothing comes in, since others may still be given it; microseconds.</param>
-    public void Learn(in BucketTake take, int nodes, long standsStill = 0)
-    {
-        var levels = take.Levels;
-        for (var i = 0; i < take.Limits!.Rates.Length; i++)
-        {
-            levels[i] /= nodes;
-        }
-
-        Begin(take, nodes, levels, standsStill, isToReplace: true);
-    }
+    public void Learn(in BucketTake take, int nodes, long toldAt, long standsStill = 0) =>
+        Begin(take, nodes, take.Limits!.Share(take.Levels, nodes), toldAt, standsStill);
 
     /// <summary>
     /// The shared store has answered before and does not now. While this node is new, others may have emptied a bucket that it knows
@@ -47,12 +43,11 @@ internal sealed partial class MemoryBucketStore
                 levels[i] = Math.Min(share.Capacity, Math.Max(cost, share.Refill(0, LeaseTerms.Unseen)));
             }
 
-            Begin(take, nodes, levels, StandsStill, isToReplace: false);
+            Begin(take, nodes, levels, toldAt: 0, StandsStill);
         }
     }
 
-    /// <param name="isToReplace">There is an answer of the store: what is known of the bucket holds no more. Else it does.</param>
-    private void Begin(in BucketTake take, int nodes, in Levels levels, long standsStill, bool isToReplace)
+    private void Begin(in BucketTake take, int nodes, in Levels levels, long toldAt, long standsStill)
     {
         var (high, low) = take.Name.Hash(_hash);
         var table = TableOf(low);
@@ -66,12 +61,16 @@ internal sealed partial class MemoryBucketStore
                 bucket = ref table.Add(high, low, now);
             }
 
-            if ((isNew || isToReplace) && !Unsafe.IsNullRef(ref bucket))
+            if (!Unsafe.IsNullRef(ref bucket) && (isNew || IsOlder(bucket, toldAt, now)))
             {
                 Write(ref bucket, take.Limits!, nodes, now + standsStill, levels);
             }
         }
     }
+
+    /// <summary>It was written before then. One that began low counts as such, although it is written for a time to come.</summary>
+    private static bool IsOlder(in Bucket bucket, long toldAt, long now) =>
+        toldAt > bucket.At || (toldAt > 0 && bucket.At - now > LeaseTerms.Unsure);
 
     /// <summary>The time that a bucket is written at: one that stands still goes on doing so.</summary>
     private static long AsOf(in Bucket bucket, long now) => bucket.At - now is > 0 and <= StandsStill ? bucket.At : now;

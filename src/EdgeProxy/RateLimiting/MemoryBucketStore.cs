@@ -128,11 +128,7 @@ internal sealed partial class MemoryBucketStore : IBucketStore
             now = table.Tick(now);
             ref var bucket = ref FindOrMake(table, high, low, ref take, nodes, now);
             var levels = LevelsAt(bucket, set, nodes, now);
-            var admitted = true;
-            for (var i = 0; i < set.Rates.Length; i++)
-            {
-                admitted &= levels[i] >= cost;
-            }
+            var admitted = set.Cover(levels, cost);
 
             // A refusal writes nothing: the levels follow from what is there and the time.
             if (admitted)

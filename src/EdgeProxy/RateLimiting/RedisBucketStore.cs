@@ -100,7 +100,7 @@ internal sealed class RedisBucketStore(RedisStore store, MemoryBucketStore local
         {
             if (take is { HasLevels: true, Source: DecisionSource.Store } && take.Policy.OnStoreOutage == StoreOutagePolicy.Local)
             {
-                local.Learn(take, store.Nodes);
+                local.Learn(take, store.Nodes, toldAt: long.MaxValue);
             }
         }
     }

@@ -56,7 +56,7 @@ internal sealed class OverloadWorker(Overload overload, RequestMetrics requests,
         }
     }
 
-    /// <summary>The heap is as large as the last collection left it: to look costs as much as all else here, and is done after one.</summary>
+    /// <summary>The heap is as large as the last collection left it: to look costs as much as all else here.</summary>
     private double ReadMemory(TimeSpan now)
     {
         var collections = GC.CollectionCount(0);

@@ -12,7 +12,7 @@ public sealed class EndingsTests
     [Fact]
     public async Task Who_has_work_to_do_does_not_wait_behind_all_connections_that_end_in_one_moment()
     {
-        using var endings = new Endings();
+        var endings = new Endings(TimeProvider.System);
         var least = Many;
         for (var round = 0; round < 20; round++) // the system may stop the thread that counts, but not each time
         {
@@ -28,9 +28,10 @@ public sealed class EndingsTests
     [Fact]
     public async Task What_comes_and_goes_is_passed_on_at_once_and_so_is_its_end_by_and_by()
     {
-        using var endings = new Endings();
+        var endings = new Endings(TimeProvider.System);
         var (client, connection) = Connect();
-        await endings.OnConnectionAsync(connection, _ => Task.CompletedTask);
+        var over = new TaskCompletionSource();
+        var serving = endings.OnConnectionAsync(connection, _ => over.Task);
 
         var reading = connection.Transport.Input.ReadAsync().AsTask();
         await client.Output.WriteAsync("in"u8.ToArray());
@@ -47,16 +48,19 @@ public sealed class EndingsTests
         connection.Transport.Input.AdvanceTo(read.Buffer.End);
         await client.Output.CompleteAsync(new IOException("gone"));
         await Assert.ThrowsAsync<IOException>(async () => await connection.Transport.Input.ReadAsync());
+        over.SetResult();
+        await serving;
     }
 
     [Fact]
     public async Task A_client_that_does_not_read_and_goes_is_seen_to_have_gone()
     {
-        using var endings = new Endings();
+        var endings = new Endings(TimeProvider.System);
         var (client, connection) = Connect();
         using var gone = new CancellationTokenSource();
         connection.ConnectionClosed = gone.Token;
-        await endings.OnConnectionAsync(connection, _ => Task.CompletedTask);
+        var over = new TaskCompletionSource();
+        var serving = endings.OnConnectionAsync(connection, _ => over.Task);
         var writing = connection.Transport.Output.WriteAsync(new byte[1 << 20]).AsTask();
         Assert.False(writing.IsCompleted);
 
@@ -67,6 +71,8 @@ public sealed class EndingsTests
         var seen = new TaskCompletionSource();
         await using var told = connection.ConnectionClosed.UnsafeRegister(static seen => ((TaskCompletionSource)seen!).SetResult(), seen);
         await seen.Task;
+        over.SetResult();
+        await serving;
     }
 
     private static (IDuplexPipe Client, DefaultConnectionContext Connection) Connect()

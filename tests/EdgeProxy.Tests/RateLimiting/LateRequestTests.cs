@@ -26,16 +26,23 @@ public sealed class LateRequestTests
     }
 
     [Fact]
-    public async Task It_spends_from_the_lease_and_what_the_store_spent_for_it_goes_back()
+    public async Task It_has_what_the_store_spent_for_it_or_spends_from_the_lease()
     {
         var (late, waiter) = await LateAsync();
+        var second = Limits.Verdict(Limits.Take(_policy, "acme"));
+        var asked = _store.TakeAsync(second); // the question is on its way, and has not this one's cost
+        var unasked = _link.Waiter!;
+        Assert.True(unasked.TryDecide(LeaseAnswer.Unknown, default, DecisionSource.Store));
         _link.Answer();
         waiter.GoOn();
+        unasked.GoOn();
+        await asked;
 
-        Assert.Equal((true, DecisionSource.Lease), (late.Admitted, late.Takes[0].Source));
+        Assert.Equal((true, DecisionSource.Store), (late.Admitted, late.Takes[0].Source));
+        Assert.Equal((true, DecisionSource.Lease), (second.Admitted, second.Takes[0].Source));
         await _store.ReturnAllAsync();
         Assert.Equal(0, _link.Reply.Outstanding);
-        Assert.Equal(Capacity - _admitted - 1, _link.Reply.Levels[0] / Rate.Token);
+        Assert.Equal(Capacity - _admitted - 2, _link.Reply.Levels[0] / Rate.Token);
     }
 
     [Fact]

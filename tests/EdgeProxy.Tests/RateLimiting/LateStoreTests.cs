@@ -31,7 +31,7 @@ public sealed class LateStoreTests
         Assert.Equal(33, Admitted("acme", _wide, hadStore: true));
         var take = Limits.Take(_wide, "acme");
         take.Levels[0] = 30 * Rate.Token;
-        _store.Learn(take, Nodes);
+        _store.Learn(take, Nodes, toldAt: long.MaxValue);
 
         Assert.Equal(10, Admitted("acme", _wide, hadStore: true));
         _time.Micros += 60_000;
@@ -50,9 +50,37 @@ public sealed class LateStoreTests
     {
         var take = Limits.Take(_wide, "acme");
         take.Levels[0] = 300 * Rate.Token;
-        _store.Learn(take, Nodes);
+        _store.Learn(take, Nodes, toldAt: long.MaxValue);
 
         Assert.Equal(100, Admitted("acme", _wide, hadStore: true));
+    }
+
+    [Fact]
+    public void What_it_has_admitted_since_the_store_was_asked_is_not_given_back_by_what_that_said()
+    {
+        var take = Limits.Take(_wide, "acme");
+        take.Levels[0] = 300 * Rate.Token;
+        var toldAt = _time.Micros - 1000;
+        var admitted = Enumerable.Range(0, 5).Sum(_ =>
+        {
+            _store.Learn(take, Nodes, toldAt, standsStill: LeaseTerms.Unsure);
+            return Admitted("acme", _wide, hadStore: true);
+        });
+
+        Assert.Equal(100, admitted);
+        _time.Micros += LeaseTerms.Unsure + 30_000;
+        Assert.Equal(10, Admitted("acme", _wide, hadStore: true));
+    }
+
+    [Theory, InlineData(1), InlineData(2)]
+    public void A_full_bucket_of_fewer_tokens_than_nodes_has_one_for_each(int capacity)
+    {
+        var policy = Limits.Policy(Limits.Of(capacity, 1, 60));
+        var take = Limits.Take(policy, "acme");
+        take.Levels[0] = capacity * Rate.Token;
+        _store.Learn(take, Nodes, toldAt: long.MaxValue);
+
+        Assert.Equal(1, Admitted("acme", policy, hadStore: true));
     }
 
     [Fact]
