@@ -18,9 +18,16 @@ internal static class FileKind
     public static string? OtherThanFile(string path)
     {
         var result = new byte[ResultLength];
-        if (!OperatingSystem.IsLinux() || Ask(CurrentFolder, Encoding.UTF8.GetBytes(path + '\0'), 0, TypeOnly, result) != 0)
+        try
         {
-            return null; // whoever opens it hears why
+            if (!OperatingSystem.IsLinux() || Ask(CurrentFolder, Encoding.UTF8.GetBytes(path + '\0'), 0, TypeOnly, result) != 0)
+            {
+                return null; // whoever opens it hears why
+            }
+        }
+        catch (EntryPointNotFoundException)
+        {
+            return null; // a C library from before 2018
         }
 
         // The one call of its sort whose answer is laid out alike on all processors.

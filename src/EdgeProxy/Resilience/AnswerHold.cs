@@ -21,25 +21,27 @@ internal sealed class AnswerHold(Breakers breakers, TimeProvider time)
     public async ValueTask<AttemptEnd> HoldAsync(HttpContext client, HttpResponseMessage answer, CancellationToken cancellation)
     {
         var edge = client.Edge();
-        var body = new HeldBody(
-            await answer.Content.ReadAsStreamAsync(cancellation), (int)answer.Content.Headers.ContentLength.GetValueOrDefault());
+        var length = (int)answer.Content.Headers.ContentLength.GetValueOrDefault();
+        var body = new HeldBody(await answer.Content.ReadAsStreamAsync(cancellation), length);
         var perTry = edge.Timeouts.PerTry;
-        var isWhole = await body.HoldAsync(perTry ?? Patience, time, cancellation);
+        var isOver = await body.HoldAsync(perTry ?? Patience, time, cancellation);
         answer.Content = body.ContentLike(answer.Content);
-        if (isWhole || (perTry is null && !body.IsBroken))
+        var isWhole = isOver && body.Count == length; // on HTTP/2 a stream may end before
+        if (isWhole || (perTry is null && !isOver && !body.IsBroken))
         {
+            edge.Overdue?.End();
             return default;
         }
 
         var now = time.GetTimestamp();
-        edge.UpstreamTicks += now - edge.HeadAt;
-        edge.HeadAt = now;
-        if (!cancellation.IsCancellationRequested || (client.IsPastDeadline() && !edge.IsClientsDeadline))
+        if (!cancellation.IsCancellationRequested || (client.IsPastDeadline() && HadTime(edge, now)))
         {
             edge.Overdue ??= new OverdueAnswer(edge.Attempt, output: null, breakers);
             edge.Overdue.Count();
         }
 
+        edge.UpstreamTicks += now - edge.HeadAt;
+        edge.HeadAt = now;
         if (cancellation.IsCancellationRequested)
         {
             answer.Dispose();
@@ -48,4 +50,8 @@ internal sealed class AnswerHold(Breakers breakers, TimeProvider time)
 
         return AttemptEnd.Incomplete;
     }
+
+    /// <summary>Half of the route's time at least, for the rest alone: what was over before is not its destination's.</summary>
+    private bool HadTime(EdgeContext edge, long now) =>
+        !edge.IsClientsDeadline && edge.TimeAllowed is { } allowed && time.GetElapsedTime(edge.HeadAt, now) >= allowed / 2;
 }

@@ -92,7 +92,7 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
         }
     }
 
-    /// <summary>Only of an answer that stands: one that is tried again, or replaced, has been judged by its head.</summary>
+    /// <summary>Not of an answer that is judged by its head.</summary>
     private void WatchRest(AttemptLimit limit, HttpContext client, EdgeContext edge, HttpResponseMessage answer)
     {
         if ((int)answer.StatusCode < StatusCodes.Status400BadRequest && edge.Attempt.Circuit is not null

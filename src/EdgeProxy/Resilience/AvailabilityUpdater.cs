@@ -34,7 +34,7 @@ internal sealed partial class AvailabilityUpdater(
             var isAvailable = available.Contains(destination);
             var joins = isAvailable && isRunning && known.WasAvailable is not true && known.Circuit.Breaker.State == BreakerState.Closed;
             known.WasAvailable = isAvailable;
-            known.Stand(DestinationStatus.Of(destination), time.GetUtcNow());
+            known.Stand(destination, time.GetUtcNow());
             if (joins && runtime.Settings.SlowStart > TimeSpan.Zero)
             {
                 known.Join(breakers.Now);

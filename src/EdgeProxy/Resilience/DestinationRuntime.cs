@@ -12,6 +12,7 @@ internal sealed class DestinationRuntime
 {
     private static readonly ConditionalWeakTable<DestinationState, DestinationRuntime> Runtimes = [];
 
+    private readonly Lock _standing = new();
     private DestinationSettings _settings = DestinationSettings.Default;
     private DestinationMode? _order;
     private TimeSpan? _joined;
@@ -90,11 +91,15 @@ internal sealed class DestinationRuntime
     public void Order(DestinationMode mode) => _order = mode == ConfiguredMode ? null : mode;
 
     /// <summary>It has this state now, if it had not before.</summary>
-    public void Stand(DestinationStatus.Status status, DateTimeOffset today)
+    public void Stand(DestinationState destination, DateTimeOffset today)
     {
-        if (Standing?.Status != status)
+        lock (_standing) // breakers, health and reloads look at it, each under a lock of its own
         {
-            Standing = new DestinationStanding(status, today);
+            var status = DestinationStatus.Of(destination);
+            if (Standing?.Status != status)
+            {
+                Standing = new DestinationStanding(status, today);
+            }
         }
     }
 

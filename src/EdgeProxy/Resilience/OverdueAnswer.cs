@@ -7,14 +7,21 @@ namespace EdgeProxy.Resilience;
 /// <param name="output">Where it goes; null: nowhere yet.</param>
 internal sealed class OverdueAnswer(AttemptPass pass, WatchedOutput? output, Breakers breakers)
 {
-    private int _isCounted;
+    private const int Waiting = 0;
+    private const int Counted = 1;
+    private const int Complete = 2;
 
-    public bool IsCounted => Volatile.Read(ref _isCounted) != 0;
+    private int _state;
+
+    public bool IsCounted => Volatile.Read(ref _state) == Counted;
+
+    /// <summary>All of it is here: it counts no more.</summary>
+    public void End() => Interlocked.CompareExchange(ref _state, Complete, Waiting);
 
     /// <summary>Counts it, once, unless its client does not take what there is.</summary>
     public void Count()
     {
-        if (output is not { IsWaiting: true } && Interlocked.Exchange(ref _isCounted, 1) == 0)
+        if (output is not { IsWaiting: true } && Interlocked.CompareExchange(ref _state, Counted, Waiting) == Waiting)
         {
             breakers.Break(pass);
         }

@@ -47,8 +47,8 @@ internal sealed class RetryLoop(string cluster, AttemptSender sender, Hedger hed
             var end = answer is null
                 ? AttemptEnd.Of(failure!.SourceException)
                 : AttemptEnd.Of(answer, retry, attempts.UtcNow);
-            if (end.Class == RetryClass.Final && answer is not null
-                && tried.Count < retry.Attempts && MayRepeat(request, retry) && AnswerHold.IsFor(request, answer))
+            if (end.Class == RetryClass.Final && answer is not null && AnswerHold.IsFor(request, answer)
+                && Decide(request, client, retry, tried, AttemptEnd.Incomplete, out _).Wait is not null)
             {
                 end = await hold.HoldAsync(client, answer, cancellation);
             }
@@ -80,18 +80,7 @@ internal sealed class RetryLoop(string cluster, AttemptSender sender, Hedger hed
             return false;
         }
 
-        var body = Replay.Of(client, end);
-        var decision = RetryDecision.Of(retry, new RetryQuestion
-        {
-            Class = end.Class,
-            IsIdempotent = MayRepeat(request, retry),
-            CanSendBody = Replay.CanSend(client, body, end),
-            Made = tried.Count,
-            HasOther = Attempts.HasOther(client, tried),
-            Asked = end.Asked,
-            Left = attempts.Left(client),
-            Chance = attempts.Chance(),
-        });
+        var decision = Decide(request, client, retry, tried, end, out var body);
         if (decision.Wait is not { } wait)
         {
             Skip(client, decision.Skipped!);
@@ -129,8 +118,28 @@ internal sealed class RetryLoop(string cluster, AttemptSender sender, Hedger hed
         return true;
     }
 
-    private static bool MayRepeat(HttpRequestMessage request, RetrySettings retry) =>
-        retry.Idempotent || Idempotence.Of(request.Method.Method);
+    /// <param name="body">The request's body, when all of it is at hand.</param>
+    private RetryDecision Decide(
+        HttpRequestMessage request,
+        HttpContext client,
+        RetrySettings retry,
+        List<DestinationState> tried,
+        AttemptEnd end,
+        out ReplayBody? body)
+    {
+        body = Replay.Of(client, end);
+        return RetryDecision.Of(retry, new RetryQuestion
+        {
+            Class = end.Class,
+            IsIdempotent = retry.Idempotent || Idempotence.Of(request.Method.Method),
+            CanSendBody = Replay.CanSend(client, body, end),
+            Made = tried.Count,
+            HasOther = Attempts.HasOther(client, tried),
+            Asked = end.Asked,
+            Left = attempts.Left(client),
+            Chance = attempts.Chance(),
+        });
+    }
 
     private static void Mark(HttpResponseMessage answer, int made)
     {

@@ -17,6 +17,9 @@ internal sealed class HeldBody(Stream rest, int most) : BodyStream
     private CancellationTokenSource? _unwanted;
     private ExceptionDispatchInfo? _failure;
 
+    /// <summary>Bytes read so far.</summary>
+    public int Count => _count;
+
     /// <summary>It broke off while it was held.</summary>
     public bool IsBroken => _failure is not null;
 
@@ -54,6 +57,7 @@ internal sealed class HeldBody(Stream rest, int most) : BodyStream
                 _count += read;
                 if (read == 0)
                 {
+                    _unwanted.Dispose(); // nothing is read any more
                     return true;
                 }
             }
