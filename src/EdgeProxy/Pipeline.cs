@@ -4,6 +4,7 @@ using EdgeProxy.Draining;
 using EdgeProxy.Errors;
 using EdgeProxy.Fallbacks;
 using EdgeProxy.Metrics;
+using EdgeProxy.RateLimiting;
 using EdgeProxy.Requests;
 using EdgeProxy.Resilience;
 using EdgeProxy.Shedding;
@@ -31,7 +32,7 @@ internal static class Pipeline
         app.UseMiddleware<OverloadMiddleware>();     // before all that costs: what is refused for overload takes no token and no place
         app.UseMiddleware<UploadMiddleware>();       // a body too large is refused before it costs a token or an upstream
         app.UseMiddleware<ClientMiddleware>();       // before limits: the client is what most buckets are kept for
-        app.UseWhen(IsLimited, limited => limited.UseRateLimiter()); // before balancing: a refused request costs no upstream
+        app.UseMiddleware<RateLimitMiddleware>();    // before balancing: a refused request costs no upstream
         app.UseRequestTimeouts();                    // YARP refuses routes with a timeout unless this stands before the endpoints
         app.UseMiddleware<DeadlineMiddleware>();     // below those: a gRPC client's own deadline, when it is earlier
         app.UseMiddleware<WebSocketMiddleware>();    // around the forward: ends a WebSocket in its own words when the upstream cannot
@@ -54,7 +55,4 @@ internal static class Pipeline
 
     /// <summary>Most routes are not: they pay for no more than this question.</summary>
     private static bool IsSpecial(HttpContext context) => context.Edge().Route is { Retry: not null } or { Fallback: not null };
-
-    /// <summary>The platform's limiter costs every request that passes it some turns, whether there are limits or not.</summary>
-    private static bool IsLimited(HttpContext context) => context.Edge().Route is { RateLimits.IsEmpty: false };
 }

@@ -1,6 +1,4 @@
 using EdgeProxy.Redis;
-using Microsoft.AspNetCore.RateLimiting;
-using Microsoft.Extensions.Options;
 
 namespace EdgeProxy.RateLimiting;
 
@@ -22,18 +20,6 @@ internal static class RateLimitingServices
 
         services.AddSingleton<CostSettlement>();
         services.AddSingleton<TopClients>();
-        services.AddSingleton<EdgeRateLimiter>();
-        services.AddRateLimiter(_ => { });
-        services.AddSingleton<IConfigureOptions<RateLimiterOptions>>(provider =>
-            new ConfigureOptions<RateLimiterOptions>(options =>
-            {
-                options.GlobalLimiter = provider.GetRequiredService<EdgeRateLimiter>();
-                options.OnRejected = (rejected, _) =>
-                {
-                    RateLimitFields.Refuse(rejected.HttpContext);
-                    return ValueTask.CompletedTask;
-                };
-            }));
     }
 
     /// <summary>The worker comes after the one that connects to the store, so that it stops before it and can give back.</summary>
