@@ -9,6 +9,9 @@ internal sealed class DecisionRecord
     /// <summary>Attempts that are kept; a request makes fewer, unless something is very wrong.</summary>
     public const int AttemptsMax = 16;
 
+    /// <summary>An outcome beside those of <see cref="Resilience.AttemptOutcome"/>: its head had come.</summary>
+    public const string IncompleteAnswer = "incomplete";
+
     private readonly List<AttemptNote> _attempts = [];
 
     /// <summary>A line of the access log is to be written.</summary>
@@ -37,6 +40,19 @@ internal sealed class DecisionRecord
             if (_attempts.Count < AttemptsMax)
             {
                 _attempts.Add(new AttemptNote(cluster, destination, outcome, status, duration));
+            }
+        }
+    }
+
+    /// <summary>The answer that was noted last of this destination broke off, or its rest did not come in time.</summary>
+    public void Incomplete(string? destination)
+    {
+        lock (_attempts)
+        {
+            var last = _attempts.FindLastIndex(attempt => attempt.Destination == destination);
+            if (last >= 0)
+            {
+                _attempts[last] = _attempts[last] with { Outcome = IncompleteAnswer };
             }
         }
     }

@@ -43,6 +43,11 @@ internal sealed partial class ConfigurationWorker(
             LogFellBack(logger, start.Revision!.Id, faults);
         }
 
+        if (FileKind.IsPipe(options.ConfigPath))
+        {
+            return; // standard input, say: nothing will change there
+        }
+
         using var watcher = TryWatch();
         await using var timer = time.CreateTimer(_ => Hint(), null, TimeSpan.Zero, Period);
         await foreach (var _ in _hints.Reader.ReadAllAsync(stoppingToken))

@@ -14,6 +14,11 @@ internal static class FileKind
     private const int ResultLength = 256;
     private const int ModeAt = 28;
 
+    private const string Pipe = "a pipe";
+
+    /// <summary>What it had to say was read, and will not be there again.</summary>
+    public static bool IsPipe(string path) => OtherThanFile(path) == Pipe;
+
     /// <summary>What <paramref name="path"/> leads to, links followed, in words; null: to a regular file, or that cannot be told.</summary>
     public static string? OtherThanFile(string path)
     {
@@ -34,7 +39,7 @@ internal static class FileKind
         return (BitConverter.ToUInt16(result, ModeAt) >> 12) switch
         {
             8 => null,
-            1 => "a pipe",
+            1 => Pipe,
             4 => "a folder",
             12 => "a socket",
             _ => "a device",

@@ -23,11 +23,12 @@ internal sealed class AnswerHold(Breakers breakers, TimeProvider time)
         var edge = client.Edge();
         var length = (int)answer.Content.Headers.ContentLength.GetValueOrDefault();
         var body = new HeldBody(await answer.Content.ReadAsStreamAsync(cancellation), length);
-        var perTry = edge.Timeouts.PerTry;
-        var isOver = await body.HoldAsync(perTry ?? Patience, time, cancellation);
+        var silence = (edge.Timeouts.Idle - time.GetElapsedTime(edge.StartedAt)) / 2;
+        var patience = edge.Timeouts.PerTry is { } perTry && perTry < silence ? perTry : Shorter(silence);
+        var isOver = await body.HoldAsync(patience, time, cancellation);
         answer.Content = body.ContentLike(answer.Content);
         var isWhole = isOver && body.Count == length; // on HTTP/2 a stream may end before
-        if (isWhole || (perTry is null && !isOver && !body.IsBroken))
+        if (isWhole || (patience != edge.Timeouts.PerTry && !isOver && !body.IsBroken))
         {
             edge.Overdue?.End();
             return default;
@@ -42,6 +43,7 @@ internal sealed class AnswerHold(Breakers breakers, TimeProvider time)
 
         edge.UpstreamTicks += now - edge.HeadAt;
         edge.HeadAt = now;
+        edge.Record?.Incomplete(edge.Attempt.Destination?.DestinationId);
         if (cancellation.IsCancellationRequested)
         {
             answer.Dispose();
@@ -50,6 +52,12 @@ internal sealed class AnswerHold(Breakers breakers, TimeProvider time)
 
         return AttemptEnd.Incomplete;
     }
+
+    /// <summary>
+    /// Silence is measured up to the answer's head, which the forwarder does not have while it is held, however much of it comes: it goes
+    /// on long before that is over.
+    /// </summary>
+    private static TimeSpan Shorter(TimeSpan silence) => silence < Patience ? silence : Patience;
 
     /// <summary>Half of the route's time at least, for the rest alone: what was over before is not its destination's.</summary>
     private bool HadTime(EdgeContext edge, long now) =>

@@ -120,6 +120,25 @@ public sealed class AnswerHoldTests
     }
 
     [Fact]
+    public async Task One_that_comes_piece_by_piece_is_no_silence_while_it_is_held()
+    {
+        await using var a = Half(async connection =>
+        {
+            foreach (var piece in "more")
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(400), TimeProvider.System);
+                await connection.SendAsync($"{piece}");
+            }
+        });
+        await using var b = await Upstream.StartAsync();
+        await using var edge = await Edge.StartAsync(Two(
+            a.Address, b.Address, route: ", \"Timeouts\": { \"PerTry\": \"5s\", \"Idle\": \"1s\" }"));
+
+        Assert.Equal("halfmore", await edge.Client.GetStringAsync("/"));
+        Assert.Equal((1, 0), (a.Heads.Count, b.Hits));
+    }
+
+    [Fact]
     public async Task The_route_s_time_is_up_while_one_is_held()
     {
         await using var a = Half(connection => connection.StayAsync());
