@@ -24,6 +24,12 @@ internal sealed class LeaseTerms(LeaseOptions options)
     /// <summary>How long nothing has to come until a lease is given back, in microseconds.</summary>
     private const long Idle = 250_000;
 
+    /// <summary>
+    /// A lease that runs out within this, in microseconds, is reported on: nobody spends from it although there are requests, since
+    /// another policy refuses them, or they come slowly. What it holds would be lost.
+    /// </summary>
+    private const long EndsSoon = 700_000;
+
     /// <summary>Bounds of the time between two questions while tokens are scarce, in microseconds.</summary>
     private const double ShortestPace = 1000;
     private const double LongestPace = 100_000;
@@ -76,7 +82,8 @@ internal sealed class LeaseTerms(LeaseOptions options)
             return unspent + holder.Returning + holder.Debt > 0 || holder.Charge != 0 ? 0 : null;
         }
 
-        return unspent > 2 * target || holder.Debt > 0 || holder.Charge != 0 ? target : null;
+        var runsOut = unspent > 0 && slot.Expires - now < EndsSoon;
+        return unspent > 2 * target || runsOut || holder.Debt > 0 || holder.Charge != 0 ? target : null;
     }
 
     /// <summary>The question of a holder. Ends the generation of its lease: what it tells as unspent stays with the node.</summary>

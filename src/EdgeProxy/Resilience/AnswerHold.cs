@@ -15,7 +15,7 @@ internal sealed class AnswerHold(Breakers breakers, TimeProvider time)
     public static bool IsFor(HttpRequestMessage request, HttpResponseMessage answer) =>
         answer.Content.Headers.ContentLength is > 0 and <= ForwardMiddleware.ShortAnswer
         && (int)answer.StatusCode < StatusCodes.Status400BadRequest
-        && request.Method != HttpMethod.Head;
+        && HeldBody.HasBody(request, answer);
 
     /// <summary>How the attempt ended that had seemed good: it stands, or its answer has counted against its destination.</summary>
     public async ValueTask<AttemptEnd> HoldAsync(HttpContext client, HttpResponseMessage answer, CancellationToken cancellation)
@@ -25,10 +25,9 @@ internal sealed class AnswerHold(Breakers breakers, TimeProvider time)
         var body = new HeldBody(await answer.Content.ReadAsStreamAsync(cancellation), length);
         var silence = (edge.Timeouts.Idle - time.GetElapsedTime(edge.StartedAt)) / 2;
         var patience = edge.Timeouts.PerTry is { } perTry && perTry < silence ? perTry : Shorter(silence);
-        var isOver = await body.HoldAsync(patience, time, cancellation);
-        answer.Content = body.ContentLike(answer.Content);
-        var isWhole = isOver && body.Count == length; // on HTTP/2 a stream may end before
-        if (isWhole || (patience != edge.Timeouts.PerTry && !isOver && !body.IsBroken))
+        var isWhole = await body.HoldAsync(patience, time, cancellation);
+        answer.Content = HeldBody.ContentLike(answer.Content, body);
+        if (isWhole || (patience != edge.Timeouts.PerTry && !body.IsBroken))
         {
             edge.Overdue?.End();
             return default;

@@ -33,6 +33,7 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
                 ResponseFields.RefuseAmbiguous(answer);
                 ResponseFields.RefuseUnasked(answer, request);
                 UpgradeAnswer.RefuseOther(answer, request, client);
+                ExactBody.Expect(request, answer);
                 (outcome, status) = (AttemptOutcome.Of(answer.StatusCode), (int)answer.StatusCode);
                 SetPass(edge, race, ReportAnswer(PassOf(edge, race), VerdictOf(answer, edge.IsClientsDeadline), answer));
                 ResponseFields.Clean(answer, edge.Revision.Edge.Name);

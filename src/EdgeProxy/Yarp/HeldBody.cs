@@ -1,3 +1,4 @@
+using System.Net;
 using System.Runtime.ExceptionServices;
 
 namespace EdgeProxy.Yarp;
@@ -16,9 +17,6 @@ internal sealed class HeldBody(Stream rest, int most) : BodyStream
     private Task<int>? _reading;
     private CancellationTokenSource? _unwanted;
     private ExceptionDispatchInfo? _failure;
-
-    /// <summary>Bytes read so far.</summary>
-    public int Count => _count;
 
     /// <summary>It broke off while it was held.</summary>
     public bool IsBroken => _failure is not null;
@@ -71,10 +69,14 @@ internal sealed class HeldBody(Stream rest, int most) : BodyStream
         return false;
     }
 
-    /// <summary>The body with the fields of the content that it was read from.</summary>
-    public HttpContent ContentLike(HttpContent content)
+    /// <summary>An answer to HEAD, and one that says that nothing has changed, tell the length of a body that they do not have.</summary>
+    public static bool HasBody(HttpRequestMessage request, HttpResponseMessage answer) =>
+        request.Method != HttpMethod.Head && answer.StatusCode is not (HttpStatusCode.NotModified or HttpStatusCode.NoContent);
+
+    /// <summary>A body with the fields of the content that it was read from.</summary>
+    public static HttpContent ContentLike(HttpContent content, Stream body)
     {
-        var own = new StreamContent(this);
+        var own = new StreamContent(body);
         foreach (var (name, values) in content.Headers.NonValidated)
         {
             own.Headers.TryAddWithoutValidation(name, values);

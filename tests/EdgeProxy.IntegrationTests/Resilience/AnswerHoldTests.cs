@@ -152,6 +152,21 @@ public sealed class AnswerHoldTests
     }
 
     [Fact]
+    public async Task What_has_a_length_and_no_body_is_whole()
+    {
+        await using var a = RawUpstream.Answering("HTTP/1.1 304 Not Modified\r\nETag: \"x\"\r\nContent-Length: 1234\r\n\r\n");
+        await using var b = await Upstream.StartAsync();
+        await using var edge = await Edge.StartAsync(Two(a.Address, b.Address));
+        for (var i = 0; i < 6; i++)
+        {
+            using var answer = await edge.Client.GetAsync("/");
+            Assert.Equal(HttpStatusCode.NotModified, answer.StatusCode);
+        }
+
+        Assert.Equal((6, 0), (a.Heads.Count, b.Hits));
+    }
+
+    [Fact]
     public async Task Long_answers_and_answers_of_unknown_length_are_not_held()
     {
         foreach (var length in new[] { "Content-Length: 70000", "Transfer-Encoding: chunked" })

@@ -38,16 +38,16 @@ public sealed class DecisionTextTests
     [Fact]
     public void A_query_is_written_only_on_request()
     {
-        var (context, record) = Request("/p?token=abc");
-        context.Request.QueryString = new QueryString("?token=abc");
-        context.Request.Headers.Authorization = "Bearer abc";
-        context.Request.Headers.Cookie = "session=abc";
+        var (context, record) = Request("/p?token=xyz");
+        context.Request.QueryString = new QueryString("?token=xyz");
+        context.Request.Headers.Authorization = "Bearer xyz";
+        context.Request.Headers.Cookie = "session=xyz";
 
         var without = Encoding.ASCII.GetString(DecisionText.Line(context, context.Edge(), record, Time, withQuery: false));
         var with = Encoding.ASCII.GetString(DecisionText.Line(context, context.Edge(), record, Time, withQuery: true));
 
-        Assert.DoesNotContain("abc", without, StringComparison.Ordinal);
-        Assert.Contains("\"query\":\"?token=abc\"", with, StringComparison.Ordinal);
+        Assert.DoesNotContain("xyz", without, StringComparison.Ordinal);
+        Assert.Contains("\"query\":\"?token=xyz\"", with, StringComparison.Ordinal);
         Assert.DoesNotContain("session", with, StringComparison.Ordinal);
     }
 

@@ -43,6 +43,27 @@ public sealed class SettlementTests
         Assert.Equal(Capacity - Sent + 1, LeftOnceReturned());
     }
 
+    [Theory, InlineData(200_000, 20), InlineData(30_000, 300)]
+    public void A_lease_that_is_spent_from_slowly_or_in_vain_is_not_lost_when_it_runs_out(long every, int times)
+    {
+        Leased();
+        var admitted = Sent;
+        for (var i = 0; i < times; i++)
+        {
+            Pass(every);
+            var verdict = Ask(_node);
+            if (times > 20) // another policy refuses
+            {
+                _node.Settle(ref verdict.Takes[0], -Rate.Token);
+                continue;
+            }
+
+            admitted++;
+        }
+
+        Assert.Equal(Capacity - admitted, LeftOnceReturned());
+    }
+
     [Fact]
     public void What_the_lease_does_not_have_is_charged_in_the_store_in_few_calls()
     {
