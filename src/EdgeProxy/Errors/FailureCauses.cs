@@ -10,7 +10,8 @@ internal static class FailureCauses
     public static EdgeError OfException(HttpContext context, Exception exception) => exception switch
     {
         BadHttpRequestException bad => OfBadRequest(context, bad),
-        ConnectionResetException or ConnectionAbortedException => EdgeErrors.ClientDisconnected, // before it is signalled, at times
+        _ when exception.GetBaseException() is ConnectionResetException or ConnectionAbortedException
+            => EdgeErrors.ClientDisconnected, // before it is signalled, at times
         OperationCanceledException or IOException when context.RequestAborted.IsCancellationRequested => EdgeErrors.ClientDisconnected,
         _ => EdgeErrors.InternalError,
     };

@@ -46,6 +46,8 @@ public sealed class FailureCausesTests
 
         Assert.Equal(EdgeErrors.ClientDisconnected, FailureCauses.OfException(context, new ConnectionResetException("")));
         Assert.Equal(EdgeErrors.ClientDisconnected, FailureCauses.OfException(context, new ConnectionAbortedException()));
+        var cut = new TaskCanceledException("", new ConnectionAbortedException()); // by a drain whose time is over
+        Assert.Equal(EdgeErrors.ClientDisconnected, FailureCauses.OfException(context, cut));
         Assert.Equal(EdgeErrors.InternalError, FailureCauses.OfException(context, new IOException()));
     }
 
