@@ -61,11 +61,17 @@ internal sealed class Edge : IAsyncDisposable
           "Edge": {
             "Listen": [ {{listen}} ],
             "Admin": { "Listen": "http://127.0.0.1:0", "Token": "{{token}}" }{{(edge.Length > 0 ? "," : "")}}
-            {{edge}}
+            {{edge}} {{(edge.Contains("\"Overload\"", StringComparison.Ordinal) ? "" : OwnPool)}}
           },
           {{sections}}
         }
         """;
+
+    /// <summary>
+    /// The pool is no edge's own here: clients, upstreams and other edges of the same process wait for its threads, and block some. What
+    /// the bound does is tried by those who set it, and by the published binary.
+    /// </summary>
+    private const string OwnPool = ", \"Overload\": { \"ThreadPoolDelay\": \"1m\" }";
 
     /// <summary>The `ReverseProxy` section for one route that takes everything.</summary>
     public static string OneRoute(string destination, string route = "", string cluster = "") => $$"""
