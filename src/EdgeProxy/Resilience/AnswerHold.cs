@@ -23,14 +23,20 @@ internal sealed class AnswerHold(Breakers breakers, TimeProvider time)
         var edge = client.Edge();
         var length = (int)answer.Content.Headers.ContentLength.GetValueOrDefault();
         var body = new HeldBody(await answer.Content.ReadAsStreamAsync(cancellation), length);
+        // Silence is measured up to the head, which the forwarder does not have while this is held, however much of it comes.
         var silence = (edge.Timeouts.Idle - time.GetElapsedTime(edge.StartedAt)) / 2;
         var patience = edge.Timeouts.PerTry is { } perTry && perTry < silence ? perTry : Shorter(silence);
         var isWhole = await body.HoldAsync(patience, time, cancellation);
         answer.Content = HeldBody.ContentLike(answer.Content, body);
-        if (isWhole || (patience != edge.Timeouts.PerTry && !body.IsBroken))
+        if (isWhole)
         {
             edge.Overdue?.End();
             return default;
+        }
+
+        if (patience != edge.Timeouts.PerTry && !body.IsBroken)
+        {
+            return default; // it goes on, and its rest is still waited for
         }
 
         var now = time.GetTimestamp();
@@ -52,10 +58,6 @@ internal sealed class AnswerHold(Breakers breakers, TimeProvider time)
         return AttemptEnd.Incomplete;
     }
 
-    /// <summary>
-    /// Silence is measured up to the answer's head, which the forwarder does not have while it is held, however much of it comes: it goes
-    /// on long before that is over.
-    /// </summary>
     private static TimeSpan Shorter(TimeSpan silence) => silence < Patience ? silence : Patience;
 
     /// <summary>Half of the route's time at least, for the rest alone: what was over before is not its destination's.</summary>
