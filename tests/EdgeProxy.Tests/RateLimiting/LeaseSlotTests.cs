@@ -61,7 +61,7 @@ public sealed class LeaseSlotTests
     {
         var world = new SimulatedWorld();
         var policy = Limits.Policy(Limits.Of(1_000_000, 1_000_000, 1));
-        var link = new SimulatedStore(world, LeaseOptions.Default) { Spent = _ => { } }.LinkOf(0, 1);
+        var link = new SimulatedStore(world, LeaseOptions.Default).LinkOf(0, 1);
         var store = new LeasedBucketStore(
             new LeaseNode(LeaseOptions.Default, most: 64, stripes: 1), link, link, null!, new MemoryBucketStore(world.Time),
             world.Time, waiter => waiter.GoOn());

@@ -20,7 +20,6 @@ public sealed class SettlementTests
     {
         _store = new SimulatedStore(_world, LeaseOptions.Default)
         {
-            Spent = _ => { },
             Pause = (_world.Now + 20_000_000, _world.Now + 30_000_000),
         };
         _node = NodeOf(0);

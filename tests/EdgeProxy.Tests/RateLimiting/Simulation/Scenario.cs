@@ -17,6 +17,9 @@ internal sealed record Scenario(string Name, long Capacity, long PerSecond, doub
 
     public (double From, double To) Pause { get; init; }
 
+    /// <summary>Which fraction of the ways to and from the store is late by 5 to 40 ms.</summary>
+    public double Late { get; init; }
+
     public DecisionMode Decide { get; init; } = DecisionMode.Leased;
 
     public LeaseOptions Options { get; init; } = LeaseOptions.Default;

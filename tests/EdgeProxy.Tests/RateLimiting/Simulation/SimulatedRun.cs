@@ -1,4 +1,5 @@
 using EdgeProxy.RateLimiting;
+using Leases;
 
 namespace EdgeProxy.Tests.RateLimiting.Simulation;
 
@@ -15,9 +16,11 @@ internal sealed class SimulatedRun
     private readonly LeasedBucketStore[] _nodes;
     private readonly long _began;
 
-    /// <summary>What one bucket would have admitted, and one that is charged with what the nodes admitted.</summary>
-    private readonly WatchedBucket _oracle;
-    private readonly WatchedBucket _virtual;
+    /// <summary>What one bucket would have admitted.</summary>
+    private readonly OneBucket _oracle;
+
+    /// <summary>When requests came that were admitted, and when they went on, in seconds.</summary>
+    private readonly List<(double Came, double Went)> _admissions = [];
     private long _requests;
     private long _admitted;
     private long _ideal;
@@ -31,11 +34,10 @@ internal sealed class SimulatedRun
         _random = new Random(seed);
         _began = _world.Now;
         _policy = Limits.Policy(Limits.Of(scenario.Capacity, scenario.PerSecond, 1)) with { Decide = scenario.Decide };
-        _oracle = new WatchedBucket(_policy.Set.Rates[0], _began);
-        _virtual = new WatchedBucket(_policy.Set.Rates[0], _began);
-        _store = new SimulatedStore(_world, scenario.Options)
+        _oracle = new OneBucket(_policy.Set.Rates[0], _began);
+        _store = new SimulatedStore(_world, scenario.Options, seed + 16)
         {
-            Spent = tokens => _virtual.Charge(tokens, _world.Now),
+            Late = scenario.Late,
             Pause = (_began + (long)(scenario.Pause.From * 1e6), _began + (long)(scenario.Pause.To * 1e6)),
         };
         _nodes = [.. Enumerable.Range(0, scenario.Nodes).Select(NodeOf)];
@@ -51,8 +53,8 @@ internal sealed class SimulatedRun
 
         _world.RunUntil(_began + (long)(_scenario.Seconds * 1e6));
         return new Outcome(
-            (double)_admitted / _ideal, Math.Max(0, -_virtual.Lowest / 1e6), (double)_store.Calls / _requests,
-            (double)_waited / _requests, _longest, _late);
+            (double)_admitted / _ideal, Account.Certain([.. _admissions], _scenario.Capacity, _scenario.PerSecond),
+            (double)_store.Calls / _requests, (double)_waited / _requests, _longest, _late);
     }
 
     private LeasedBucketStore NodeOf(int index)
@@ -106,24 +108,20 @@ internal sealed class SimulatedRun
         if (verdict.Admitted)
         {
             _admitted++;
-            if (verdict.Takes[0].Source != DecisionSource.Store)
-            {
-                _virtual.Charge(Rate.Token, _world.Now); // else it was spent when the store decided
-            }
+            _admissions.Add((came / 1e6, _world.Now / 1e6));
         }
     }
 
-    /// <summary>A token bucket that goes below zero when more is taken than it holds.</summary>
-    private sealed class WatchedBucket(Rate rate, long began)
+    /// <summary>The bucket that everybody asks at once.</summary>
+    private sealed class OneBucket(Rate rate, long began)
     {
         private long _level = rate.Capacity;
         private long _at = began;
 
-        public long Lowest { get; private set; }
-
         public bool TryTake(long now)
         {
-            Refill(now);
+            _level = Math.Min(rate.Capacity, _level + ((now - _at) * rate.Gain / rate.Per));
+            _at = now;
             if (_level < Rate.Token)
             {
                 return false;
@@ -131,19 +129,6 @@ internal sealed class SimulatedRun
 
             _level -= Rate.Token;
             return true;
-        }
-
-        public void Charge(long tokens, long now)
-        {
-            Refill(now);
-            _level -= tokens;
-            Lowest = Math.Min(Lowest, _level);
-        }
-
-        private void Refill(long now)
-        {
-            _level = Math.Min(rate.Capacity, _level + ((now - _at) * rate.Gain / rate.Per));
-            _at = now;
         }
     }
 }

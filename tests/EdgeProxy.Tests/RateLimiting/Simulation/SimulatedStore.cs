@@ -5,24 +5,27 @@ using StackExchange.Redis;
 namespace EdgeProxy.Tests.RateLimiting.Simulation;
 
 /// <summary>The network and the store between the nodes of a simulation: delays, a pause, and each node's breaker.</summary>
-internal sealed class SimulatedStore(SimulatedWorld world, LeaseOptions options)
+internal sealed class SimulatedStore(SimulatedWorld world, LeaseOptions options, int seed = 17)
 {
     private const long Deadline = 5000;
 
-    private readonly BucketTwin _twin = new();
-    private readonly Random _random = new(17);
+    /// <summary>After so long an answer is of no use.</summary>
+    private const long Patience = 1_000_000;
 
-    /// <summary>Told what was spent in the store for waiting requests, when it was.</summary>
-    public required Action<long> Spent { get; init; }
+    private readonly BucketTwin _twin = new();
+    private readonly Random _random = new(seed);
 
     public long Calls { get; private set; }
 
     /// <summary>From when to when the store does not answer; questions of that time are answered after it.</summary>
     public (long From, long To) Pause { get; init; }
 
+    /// <summary>Which fraction of the questions, and of the answers, is late: by 5 to 40 ms.</summary>
+    public double Late { get; init; }
+
     public Link LinkOf(int node, int nodes) => new(this, node) { Nodes = nodes };
 
-    private long Delay() => 200 + _random.Next(150);
+    private long Delay() => (Late > 0 && _random.NextDouble() < Late ? 5000 + _random.Next(35_000) : 200) + _random.Next(150);
 
     private LeaseReply Answer(int node, LeaseAsk ask) => RedisLeaseStore.ReplyOf(
         _twin.LeaseAsync("bucket", $"n{node}", ask, options, World.Now).AsTask().GetAwaiter().GetResult().Reply);
@@ -34,6 +37,7 @@ internal sealed class SimulatedStore(SimulatedWorld world, LeaseOptions options)
     {
         private readonly StoreBreaker _breaker = Closed();
         private readonly List<Action> _waiting = [];
+        private bool _isProbing;
 
         public bool IsUp => !_breaker.IsOpen;
 
@@ -76,6 +80,7 @@ internal sealed class SimulatedStore(SimulatedWorld world, LeaseOptions options)
             store.Calls++;
             var reply = new TaskCompletionSource<StoreReply<LeaseReply>>();
             var told = ask;
+            var isNoted = false;
             void Run()
             {
                 if (store.IsPaused(store.World.Now))
@@ -85,14 +90,27 @@ internal sealed class SimulatedStore(SimulatedWorld world, LeaseOptions options)
                 }
 
                 var answer = store.Answer(node, told);
-                store.Spent(answer.Got);
-                store.World.In(store.Delay(), () => End(reply, new StoreReply<LeaseReply>(StoreMiss.None, answer)));
+                store.World.In(store.Delay(), () =>
+                {
+                    Note(isAnswered: true);
+                    reply.TrySetResult(new StoreReply<LeaseReply>(StoreMiss.None, answer));
+                });
             }
 
-            void Miss() => End(reply, new StoreReply<LeaseReply>(StoreMiss.Deadline, default));
+            void Note(bool isAnswered)
+            {
+                if (!isNoted)
+                {
+                    isNoted = true;
+                    NoteEnd(isAnswered);
+                }
+            }
+
+            void Miss() => reply.TrySetResult(new StoreReply<LeaseReply>(StoreMiss.Deadline, default));
             _waiting.Add(Miss);
             store.World.In(store.Delay(), Run);
-            store.World.In(Deadline, () =>
+            store.World.In(Deadline, () => Note(isAnswered: false));
+            store.World.In(Patience, () =>
             {
                 _waiting.Remove(Miss);
                 Miss();
@@ -107,34 +125,46 @@ internal sealed class SimulatedStore(SimulatedWorld world, LeaseOptions options)
             return breaker;
         }
 
-        private void End(TaskCompletionSource<StoreReply<LeaseReply>> task, StoreReply<LeaseReply> reply)
+        private void NoteEnd(bool isAnswered)
         {
-            if (task.Task.IsCompleted)
-            {
-                return;
-            }
-
-            var opened = _breaker.Note(reply.IsAnswered);
-            task.SetResult(reply);
-            if (opened)
+            if (_breaker.Note(isAnswered))
             {
                 _waiting.ToList().ForEach(giveUp => giveUp());
                 _waiting.Clear();
+            }
+
+            if (!isAnswered && !_isProbing)
+            {
+                _isProbing = true;
                 Probe(200_000);
             }
         }
 
-        private void Probe(long wait) => store.World.In(wait, () =>
+        /// <summary>Asks at once when a question has been in vain, then now and then, and again when an answer was late.</summary>
+        private void Probe(long wait)
         {
             if (store.IsPaused(store.World.Now))
             {
-                Probe(Math.Min(wait * 3 / 2, 1_000_000));
+                store.World.In(Deadline, () => NoteEnd(isAnswered: false));
+                store.World.In(wait, () => Probe(Math.Min(wait * 3 / 2, 1_000_000)));
+                return;
             }
-            else
+
+            var takes = store.Delay() + store.Delay();
+            store.World.In(Math.Min(takes, Deadline), () =>
             {
-                _breaker.Close();
-            }
-        });
+                _isProbing = takes > Deadline;
+                if (_isProbing)
+                {
+                    NoteEnd(isAnswered: false);
+                    store.World.In(takes - Deadline, () => Probe(wait));
+                }
+                else
+                {
+                    _breaker.Close();
+                }
+            });
+        }
     }
 
     private SimulatedWorld World { get; } = world;
