@@ -53,6 +53,9 @@ internal sealed class LeaseHolder(LeaseTable table, int slot, BucketName name, L
     /// <summary>The bucket has been given back full since the question was sent: what the answer says is left is true no more.</summary>
     public bool IsOutdated { get; set; }
 
+    /// <summary>What other nodes take.</summary>
+    public DrawRate Others { get; set; }
+
     /// <summary>Nodes that hold tokens of this bucket, as last told; this one included.</summary>
     public int Nodes { get; set; } = 1;
 

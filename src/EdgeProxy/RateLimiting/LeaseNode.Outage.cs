@@ -36,8 +36,9 @@ internal sealed partial class LeaseNode
 
     /// <summary>
     /// What this node may go on from: what the store said last and what came in since, but for the last moment, in which others may have
-    /// been given it. The store is out of reach: unless something is owed to it already. It is only late: less what is owed, and less as
-    /// much as comes in lately: what is scarce it gives to those whom it answers in time.
+    /// been given it, and for what they draw until the store is heard again. The store is out of reach: unless something is owed to it
+    /// already. It is only late: less what is owed, what it may be lending this node, and as much as comes in lately: what is scarce it
+    /// gives to those whom it answers in time.
     /// </summary>
     /// <param name="toldAt">When the store was asked for that: what is known from a later time, of what was admitted since, holds.</param>
     /// <returns>False: nothing is known, or known better by who goes on already.</returns>
@@ -54,17 +55,19 @@ internal sealed partial class LeaseNode
                 return false;
             }
 
-            var debt = table.Holders.TryGetValue(index, out var holder) ? holder.Debt : 0;
-            if (!isLate && debt > 0)
+            var mine = table.Holders.TryGetValue(index, out var holder) ? holder.Debt : 0;
+            if (!isLate && mine > 0)
             {
                 return false; // it has gone on by itself, and may have filled up since, and been forgotten
             }
 
+            mine += isLate && holder is { IsAsked: true } ? holder.Ask.Want : 0; // may be lent, and spent from
+            var others = holder?.Others.Ahead(now - toldAt) ?? 0;
             var unseen = isLate ? LeaseTerms.Unseen : LeaseTerms.Unsure;
             take.Levels = table[index].LevelsNow(take.Limits!, now, Math.Max(toldAt, now - unseen));
             for (var i = 0; i < take.Limits!.Rates.Length; i++)
             {
-                take.Levels[i] -= (nodes * debt) + (isLate ? take.Limits.Rates[i].Refill(0, unseen) / Rate.Token * Rate.Token : 0);
+                take.Levels[i] -= others + (nodes * mine) + (isLate ? take.Limits.Rates[i].Refill(0, unseen) / Rate.Token * Rate.Token : 0);
             }
 
             return true;

@@ -243,6 +243,11 @@ internal sealed partial class LeaseNode
     private void Learn(LeaseHolder holder, ref LeaseSlot slot, in LeaseReply reply, long now)
     {
         var ask = holder.Ask;
+        if (slot.LevelsAt != 0 && slot.Print == ask.Limits.Print)
+        {
+            holder.Others = holder.Others.After(LeaseTerms.TakenByOthers(holder, slot, reply), holder.SentAt - slot.LevelsAt);
+        }
+
         holder.Ack = ask.Seq;
         holder.Nodes = Math.Max(1, reply.Nodes);
         holder.Debt = Math.Max(0, holder.Debt - holder.DebtTold);

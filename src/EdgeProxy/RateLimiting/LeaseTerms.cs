@@ -69,6 +69,22 @@ internal sealed class LeaseTerms(LeaseOptions options)
         return shortened;
     }
 
+    /// <summary>What other nodes took from the bucket between the answer before this one and this one.</summary>
+    public static long TakenByOthers(LeaseHolder holder, in LeaseSlot slot, in LeaseReply reply)
+    {
+        var ask = holder.Ask;
+        var most = 0L;
+        for (var i = 0; i < ask.Limits.Rates.Length; i++)
+        {
+            var rate = ask.Limits.Rates[i];
+            var came = rate.Refill(slot.Levels[i], holder.SentAt - slot.LevelsAt) + ask.Returned;
+            var before = Math.Min(came, rate.Capacity - reply.Outstanding + reply.Granted) - Math.Max(0, ask.Debt) - holder.DebtTold;
+            most = Math.Max(most, before - reply.Got - reply.Granted - reply.Levels[i]);
+        }
+
+        return most;
+    }
+
     public bool MayHold(LimitSet set, double demand) => demand >= Cold && set.SmallestCapacity * options.Hoard >= options.Least;
 
     /// <summary>How much of its lease a holder is to keep when it holds too much, or has something to tell; else null.</summary>

@@ -10,8 +10,10 @@ internal sealed class RedisStore(TimeProvider time, StoreServers servers, CallDe
 
     private volatile IConnectionMultiplexer? _connection;
 
-    /// <summary>Raised when a call's outcome opens a server's breaker.</summary>
-    public event Action? Lost;
+    /// <summary>
+    /// Raised when a request has had no answer, or the last hope of one is gone: whether the store answers at all is to be found out.
+    /// </summary>
+    public event Action? Missed;
 
     /// <summary>Whether a question is worth asking, whichever key it is about.</summary>
     public bool IsUp => servers.IsUp;
@@ -164,7 +166,10 @@ internal sealed class RedisStore(TimeProvider time, StoreServers servers, CallDe
             _ = work.ContinueWith(_ => onLateAnswer(), TaskContinuationOptions.OnlyOnRanToCompletion);
         }
 
-        Note(server, reply.Miss);
+        if (IsLost(server, reply.Miss))
+        {
+            Missed?.Invoke();
+        }
     }
 
     /// <summary>An exception at the start is one of the work, so that it is a miss like any other.</summary>
@@ -172,16 +177,27 @@ internal sealed class RedisStore(TimeProvider time, StoreServers servers, CallDe
 
     private void Note(StoreServer server, StoreMiss miss)
     {
+        if (IsLost(server, miss) || miss != StoreMiss.None)
+        {
+            Missed?.Invoke();
+        }
+    }
+
+    /// <summary>Notes how a call ended. True when nobody waits for this server from now on.</summary>
+    private bool IsLost(StoreServer server, StoreMiss miss)
+    {
         if (miss != StoreMiss.None)
         {
             metrics.Missed(miss);
         }
 
-        if (server.Note(miss == StoreMiss.None))
+        var isLost = server.Note(miss == StoreMiss.None);
+        if (isLost)
         {
             deadlines.GiveUp(server);
-            Lost?.Invoke();
         }
+
+        return isLost;
     }
 }
 

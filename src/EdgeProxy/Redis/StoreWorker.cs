@@ -65,7 +65,7 @@ internal sealed partial class StoreWorker(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await Task.Yield();
-        store.Lost += Nudge;
+        store.Missed += Nudge;
         var wait = FirstProbe;
         var (wasUp, looks) = (true, 0);
         while (!stoppingToken.IsCancellationRequested)
@@ -93,9 +93,9 @@ internal sealed partial class StoreWorker(
 
             wait = isUp ? FirstProbe : TimeSpan.FromTicks(Math.Min(wait.Ticks * 3 / 2, LastProbe.Ticks));
             await WaitAsync(isUp ? Beat : wait, stoppingToken);
-            if (!isUp && _looked.Task.IsCompleted)
+            if (_looked.Task.IsCompleted)
             {
-                // A store that always answers, and always late, nudges each time.
+                // A store that always answers, and always late, nudges each time, as does each request that it is late for.
                 var rest = ShortestPause - time.GetElapsedTime(probedAt);
                 await Task.Delay(rest > TimeSpan.Zero ? rest : TimeSpan.Zero, time, stoppingToken)
                     .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
