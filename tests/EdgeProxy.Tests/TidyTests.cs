@@ -49,6 +49,11 @@ public sealed partial class TidyTests
         Assert.False(sleep.Success && !Exceptions.Contains(file), $"{file}: {sleep.Value}. Wait for a condition, with a deadline");
     }
 
+    /// <summary>The tests' pool has as many threads as there are cores: dozens of edges would stand still meanwhile.</summary>
+    [Theory, MemberData(nameof(Sources))]
+    public void No_test_waits_for_a_process_on_a_thread(string file) =>
+        Assert.False(file.StartsWith("tests", StringComparison.Ordinal) && HoldsAThread().IsMatch(Repository.Read(file)), file);
+
     [Theory, MemberData(nameof(Texts))]
     public void Nothing_is_left_for_later_and_nothing_names_one_machine(string file)
     {
@@ -62,6 +67,9 @@ public sealed partial class TidyTests
     /// <summary>Waiting for ever is a stand-in for a peer that never answers; a moment's wait inside a loop is polling.</summary>
     [GeneratedRegex(@"Thread\.Sleep\(|^ {0,8}await Task\.Delay\((?!Timeout\.)[^\n]*", RegexOptions.Multiline)]
     private static partial Regex Sleeps();
+
+    [GeneratedRegex(@"\.WaitForExit\(")]
+    private static partial Regex HoldsAThread();
 
     [GeneratedRegex(@"\b(TODO|FIXME|XXX|HACK)\b|(?<![\w.])/(root|work|home|Users)/\w+|\b[A-Z]:\\\\?\w")]
     private static partial Regex LeftBehind();

@@ -20,7 +20,7 @@ public sealed class RealServersTests
         await using var edge = await StartAsync(nginx, haproxy);
         await BothServeAsync(edge);
 
-        nginx.Kill();
+        await nginx.KillAsync();
         await OutAsync(edge, "nginx");
         await OnlyServesAsync(edge, "haproxy");
 
@@ -37,11 +37,11 @@ public sealed class RealServersTests
         await using var edge = await StartAsync(nginx, haproxy);
         await BothServeAsync(edge);
 
-        haproxy.Stop();
+        await haproxy.StopAsync();
         await OutAsync(edge, "haproxy");
         await OnlyServesAsync(edge, "nginx");
 
-        haproxy.Wake();
+        await haproxy.WakeAsync();
         await ActiveHealthTests.UntilStateAsync(edge, "healthy", "haproxy");
         await BothServeAsync(edge);
     }

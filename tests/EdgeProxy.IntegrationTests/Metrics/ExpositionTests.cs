@@ -148,8 +148,7 @@ public sealed class ExpositionTests
 
         public async ValueTask DisposeAsync()
         {
-            process.Kill();
-            await process.WaitForExitAsync();
+            await process.EndAsync();
             process.Dispose();
             client.Dispose();
             Directory.Delete(folder, recursive: true);

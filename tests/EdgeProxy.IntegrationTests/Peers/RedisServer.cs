@@ -55,15 +55,11 @@ internal sealed class RedisServer : IAsyncDisposable
         await Wait.UntilAsync(AcceptsAsync, "redis-server accepts connections");
     }
 
-    public void Kill()
-    {
-        _process!.Kill();
-        _process.WaitForExit();
-    }
+    public Task KillAsync() => _process!.EndAsync();
 
-    public void Pause() => Signal("STOP");
+    public Task PauseAsync() => _process!.SignalAsync("STOP");
 
-    public void Continue() => Signal("CONT");
+    public Task ContinueAsync() => _process!.SignalAsync("CONT");
 
     public async Task<ConnectionMultiplexer> ConnectAsync(string options = "") =>
         await ConnectionMultiplexer.ConnectAsync($"{Address},allowAdmin=true,{options}");
@@ -79,16 +75,15 @@ internal sealed class RedisServer : IAsyncDisposable
         return Of("evalsha", "calls") - Of("evalsha", "failed_calls") + Of("eval", "calls") - Of("zadd", "calls");
     }
 
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
-        if (_process is { HasExited: false })
+        if (_process is not null)
         {
-            Kill();
+            await KillAsync();
+            _process.Dispose();
         }
 
-        _process?.Dispose();
         Directory.Delete(_folder, recursive: true);
-        return ValueTask.CompletedTask;
     }
 
     private async Task<bool> AcceptsAsync()
@@ -103,11 +98,5 @@ internal sealed class RedisServer : IAsyncDisposable
         {
             return false;
         }
-    }
-
-    private void Signal(string name)
-    {
-        using var kill = Process.Start("kill", [$"-{name}", $"{_process!.Id}"]);
-        kill.WaitForExit();
     }
 }

@@ -106,15 +106,11 @@ internal sealed class ServerProcess : IAsyncDisposable
         """);
 
     /// <summary>The process hangs: it takes connections and answers nothing.</summary>
-    public void Stop() => Signal("STOP");
+    public Task StopAsync() => _process.SignalAsync("STOP");
 
-    public void Wake() => Signal("CONT");
+    public Task WakeAsync() => _process.SignalAsync("CONT");
 
-    public void Kill()
-    {
-        _process.Kill();
-        _process.WaitForExit();
-    }
+    public Task KillAsync() => _process.EndAsync();
 
     /// <summary>Starts again on the same port.</summary>
     public Task RestartAsync()
@@ -124,16 +120,11 @@ internal sealed class ServerProcess : IAsyncDisposable
         return ListensAsync();
     }
 
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
-        if (!_process.HasExited)
-        {
-            Kill();
-        }
-
+        await KillAsync();
         _process.Dispose();
         Directory.Delete(_folder, recursive: true);
-        return ValueTask.CompletedTask;
     }
 
     private static Task<ServerProcess> StartCaddyAsync(string does) => StartAsync(
@@ -181,12 +172,6 @@ internal sealed class ServerProcess : IAsyncDisposable
             return false;
         }
     }, $"{_program} listens");
-
-    private void Signal(string name)
-    {
-        using var kill = Process.Start("kill", [$"-{name}", _process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
-        kill.WaitForExit();
-    }
 
     /// <summary>Below those that the system hands out: nobody is given it in the time until the server has it.</summary>
     private static int FreePort()

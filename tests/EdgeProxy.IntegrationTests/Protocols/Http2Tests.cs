@@ -100,10 +100,7 @@ public sealed class Http2Tests
         }
         finally
         {
-            if (!process.WaitForExit(TimeSpan.FromSeconds(5)))
-            {
-                process.Kill();
-            }
+            await process.EndAsync();
         }
     }
 }

@@ -31,11 +31,11 @@ public sealed class DebtTests
         var before = Local(readings);
         if (isKilled)
         {
-            redis.Kill();
+            await redis.KillAsync();
         }
         else
         {
-            redis.Pause();
+            await redis.PauseAsync();
         }
 
         while (Local(readings) < before + Unseen)
@@ -49,7 +49,7 @@ public sealed class DebtTests
         }
         else
         {
-            redis.Continue();
+            await redis.ContinueAsync();
         }
 
         // Emptied, it has heard of what was admitted without it alone. Paused, it knows the rest; what it was asked in the moment of

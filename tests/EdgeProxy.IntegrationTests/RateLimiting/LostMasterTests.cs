@@ -34,11 +34,11 @@ public sealed class LostMasterTests
 
         if (isKilled)
         {
-            lost.Kill();
+            await lost.KillAsync();
         }
         else
         {
-            lost.Pause();
+            await lost.PauseAsync();
         }
 
         var servers = edge.Services.GetRequiredService<StoreServers>();
@@ -66,7 +66,7 @@ public sealed class LostMasterTests
         }
         else
         {
-            lost.Continue();
+            await lost.ContinueAsync();
         }
 
         await ByStoreAsync(edge, readings, Policies);

@@ -35,7 +35,7 @@ public sealed class PromotionTests
             admitted += await AdmittedAsync(edge, lost);
         }
 
-        master.Kill();
+        await master.KillAsync();
         admitted += await AdmittedAsync(edge, 2);
         await admin.GetServer(replica.Address).ExecuteAsync("REPLICAOF", "NO", "ONE");
         await Wait.UntilAsync(async () =>

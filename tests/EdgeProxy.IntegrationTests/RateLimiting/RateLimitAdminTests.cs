@@ -143,7 +143,7 @@ public sealed class RateLimitAdminTests
     {
         await using var upstream = await Upstream.StartAsync();
         await using var limited = await LimitedEdge.StartAsync(true, upstream, Hourly);
-        limited.Redis!.Kill();
+        await limited.Redis!.KillAsync();
 
         await Wait.UntilAsync(async () =>
         {

@@ -59,7 +59,7 @@ public sealed class RedisClusterTests
         await SendAsync(edge, Capacity);
         await Wait.UntilAsync(cluster.IsInStepAsync, "all replicas have what their masters have");
         var owner = await cluster.OwnerOfAsync("rl:nodes");
-        owner.Kill();
+        await owner.KillAsync();
 
         // Until a replica is promoted and after: nothing but the upstream's answers and refusals.
         await Wait.UntilAsync(async () =>

@@ -31,23 +31,20 @@ public sealed class StoreOutageTests(ITestOutputHelper output)
     [InlineData("Strict")]
     [InlineData("Leased")]
     public Task A_killed_store_fails_no_request_and_is_found_again(string decide) =>
-        OutageAsync(decide, redis => redis.Kill(), redis => redis.StartAgainAsync(), losses: 1);
+        OutageAsync(decide, redis => redis.KillAsync(), redis => redis.StartAgainAsync(), losses: 1);
 
     [Theory]
     [InlineData("Strict")]
     [InlineData("Leased")]
-    public Task A_paused_store_fails_no_request_and_is_found_again(string decide) => OutageAsync(decide, redis => redis.Pause(), redis =>
-    {
-        redis.Continue();
-        return Task.CompletedTask;
-    }, losses: 0);
+    public Task A_paused_store_fails_no_request_and_is_found_again(string decide) =>
+        OutageAsync(decide, redis => redis.PauseAsync(), redis => redis.ContinueAsync(), losses: 0);
 
     private static string Policy(string decide) => $$"""
         "RateLimits": { "standard": { "Decide": "{{decide}}", "Per": "Global",
           "Limits": [ { "Name": "sec", "Capacity": {{Capacity}}, "Refill": {{PerSecond}}, "Every": "1s" } ] } },
         """;
 
-    private async Task OutageAsync(string decide, Action<RedisServer> take, Func<RedisServer, Task> giveBack, int losses)
+    private async Task OutageAsync(string decide, Func<RedisServer, Task> take, Func<RedisServer, Task> giveBack, int losses)
     {
         await using var redis = await RedisServer.StartAsync();
         await using var upstream = await Upstream.StartAsync();
@@ -61,7 +58,7 @@ public sealed class StoreOutageTests(ITestOutputHelper output)
         await using var load = new Load(one, two);
 
         await Load.RunForAsync(TimeSpan.FromSeconds(1));
-        take(redis);
+        await take(redis);
         await Wait.UntilAsync(() => !IsUp(one) && !IsUp(two), "both nodes have given up asking");
         await Load.RunForAsync(TimeSpan.FromSeconds(0.5));
         var askedBefore = waits.Count;

@@ -53,7 +53,7 @@ public sealed class StoreWorkerTests
         await SaidAsync($"The store at {redis.Address} is out of reach: it answers \"NOREPLICAS");
         await admin.GetDatabase().ExecuteAsync("CONFIG", "SET", "min-replicas-to-write", "0");
         await SharedLimitsTests.UpAsync(edge);
-        redis.Kill();
+        await redis.KillAsync();
         await SaidAsync($"The store at {redis.Address} is out of reach: no connection (");
         Assert.DoesNotContain(log.Entries(LogLevel.Trace), entry => entry.Contains("hidden", StringComparison.Ordinal));
 

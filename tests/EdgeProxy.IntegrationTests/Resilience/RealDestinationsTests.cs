@@ -42,11 +42,11 @@ public sealed class RealDestinationsTests
 
         if (killed)
         {
-            server.Kill();
+            await server.KillAsync();
         }
         else
         {
-            server.Stop();
+            await server.StopAsync();
         }
 
         await Wait.UntilAsync(async () => await StateOfAsync(edge, gone) == "ejected", "it is left out");
@@ -59,7 +59,7 @@ public sealed class RealDestinationsTests
         }
         else
         {
-            server.Wake();
+            await server.WakeAsync();
         }
 
         seen.Clear();
