@@ -1,8 +1,10 @@
 using System.Diagnostics;
 using System.Net.Sockets;
+using EdgeProxy.Cli;
 using EdgeProxy.Configuration;
 using EdgeProxy.IntegrationTests.Peers;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Xunit;
 
 namespace EdgeProxy.IntegrationTests.Configuration;
@@ -40,6 +42,26 @@ public sealed class SpecialFilesTests : IDisposable
         var read = Task.Run(() => ConfigurationCheck.OfFilesAsync(Name, TimeProvider.System, takesPipe: true));
         await File.WriteAllTextAsync(Name, Edge.Document(Edge.OneRoute("http://127.0.0.1:1/")), Wait.Deadline);
         Assert.Empty((await read.WaitAsync(Wait.Patience)).Faults);
+    }
+
+    /// <summary>As of `edgeproxy run --config /dev/stdin`: what is looked for again a second later would not be there.</summary>
+    [Fact]
+    public async Task An_edge_that_is_run_from_a_pipe_serves_and_looks_at_it_no_more()
+    {
+        await using var upstream = await Upstream.StartAsync("here");
+        using var made = await MakeAsync("pipe");
+        var started = new TaskCompletionSource<Gateway>();
+        var running = Task.Run(() => RunVerb.RunAsync(new RunOptions { ConfigPath = Name }, started.SetResult));
+        await Task.Run(() => File.WriteAllText(Name, Edge.Document(Edge.OneRoute(upstream.Address)))).WaitAsync(Wait.Patience);
+        var gateway = await started.Task.WaitAsync(Wait.Patience);
+        using var client = new HttpClient();
+
+        await gateway.Services.GetServices<IHostedService>().OfType<ConfigurationWorker>().Single().ExecuteTask!.WaitAsync(Wait.Patience);
+
+        Assert.Equal("here", await client.GetStringAsync(new Uri(gateway.Addresses.First())));
+        Assert.True(gateway.Services.GetRequiredService<ReloadStatus>().Last.Success);
+        gateway.Services.GetRequiredService<IHostApplicationLifetime>().StopApplication();
+        await running.WaitAsync(Wait.Patience);
     }
 
     [Theory]

@@ -36,6 +36,15 @@ public sealed class AnswerHoldTests
         return Task.CompletedTask;
     });
 
+    private static async Task SlowlyAsync(RawConnection connection)
+    {
+        foreach (var piece in "more")
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(400), TimeProvider.System);
+            await connection.SendAsync($"{piece}");
+        }
+    }
+
     [Theory, InlineData(true), InlineData(false)]
     public async Task A_short_answer_that_breaks_off_or_stalls_is_tried_again_and_counts_against_its_destination(bool stalls)
     {
@@ -122,20 +131,29 @@ public sealed class AnswerHoldTests
     [Fact]
     public async Task One_that_comes_piece_by_piece_is_no_silence_while_it_is_held()
     {
-        await using var a = Half(async connection =>
-        {
-            foreach (var piece in "more")
-            {
-                await Task.Delay(TimeSpan.FromMilliseconds(400), TimeProvider.System);
-                await connection.SendAsync($"{piece}");
-            }
-        });
+        await using var a = Half(SlowlyAsync);
         await using var b = await Upstream.StartAsync();
         await using var edge = await Edge.StartAsync(Two(
             a.Address, b.Address, route: ", \"Timeouts\": { \"PerTry\": \"5s\", \"Idle\": \"1s\" }"));
 
         Assert.Equal("halfmore", await edge.Client.GetStringAsync("/"));
         Assert.Equal((1, 0), (a.Heads.Count, b.Hits));
+    }
+
+    [Fact]
+    public async Task One_that_goes_on_since_Idle_is_short_and_is_late_in_the_end_counts_against_its_destination()
+    {
+        await using var a = Half(SlowlyAsync);
+        await using var b = await Upstream.StartAsync("whole");
+        await using var edge = await Edge.StartAsync(Two(
+            a.Address, b.Address, route: ", \"Timeout\": \"1m\", \"Timeouts\": { \"PerTry\": \"700ms\", \"Idle\": \"1s\" }",
+            cluster: ", \"Ejection\": { \"Base\": \"5m\" }"));
+
+        var answers = await Task.WhenAll(Enumerable.Range(0, 5).Select(_ => edge.Client.GetStringAsync("/")));
+
+        Assert.All(answers, answer => Assert.Equal("halfmore", answer));
+        Assert.Equal("whole", await edge.Client.GetStringAsync("/"));
+        Assert.Equal(5, a.Heads.Count); // five in a row have opened its breaker
     }
 
     [Fact]

@@ -46,6 +46,36 @@ public sealed class LateRequestTests
     }
 
     [Fact]
+    public async Task What_the_store_spends_for_one_that_the_lease_has_served_goes_back()
+    {
+        var (_, first) = await LateAsync();
+        _link.Answer();
+        first.GoOn();
+        _admitted++;
+        RenewEarly();
+
+        // All of the lease, once the answer to that question is here: it has a question of its own as well.
+        var cost = (_link.Ask.Unspent + _link.Ask.Want) / Rate.Token;
+        var late = Limits.Verdict(cost, [Limits.Take(_policy, "acme")]);
+        Assert.False(_store.TryTake(late));
+        var asked = _store.TakeAsync(late);
+        var waiter = _link.Waiter!;
+        _link.Answer();
+        Assert.Equal(cost * Rate.Token, _link.Ask.Need);
+        Assert.True(waiter.TryDecide(LeaseAnswer.Unknown, default, DecisionSource.Store));
+        waiter.GoOn();
+        await asked;
+        Assert.Equal((true, DecisionSource.Lease), (late.Admitted, late.Takes[0].Source));
+
+        _link.Answer();
+        Assert.Equal(cost * Rate.Token, _link.Reply.Got);
+        _link.HoldsAll = false;
+        await _store.ReturnAllAsync();
+        Assert.Equal(0, _link.Reply.Outstanding);
+        Assert.Equal(Capacity - _admitted - cost, _link.Reply.Levels[0] / Rate.Token);
+    }
+
+    [Fact]
     public async Task It_is_refused_when_the_store_has_said_that_there_is_nothing()
     {
         var (late, waiter) = await LateAsync();
@@ -78,11 +108,32 @@ public sealed class LateRequestTests
         }
     }
 
-    /// <summary>A way to the store on which answers come when the test says so; what nobody waits for comes at once.</summary>
+    /// <summary>Requests, until the lease is being renewed while some of it is left: the answers come slowly.</summary>
+    private void RenewEarly()
+    {
+        _link.HoldsAll = true;
+        while (_link.Ask.Unspent == 0)
+        {
+            _world.RunUntil(_world.Now + 1000);
+            Assert.True(_store.TryTake(Limits.Verdict(Limits.Take(_policy, "acme"))));
+            _admitted++;
+            if (_link.IsAsked && _link.Ask.Unspent == 0)
+            {
+                _world.RunUntil(_world.Now + 4000);
+                _link.Answer();
+            }
+        }
+    }
+
+    /// <summary>A way to the store on which answers come when the test says so; what nobody waits for comes at once, unless told.</summary>
     private sealed class HeldLink(SimulatedWorld world) : ILeaseStore, IStoreLink
     {
         private readonly BucketTwin _twin = new();
         private TaskCompletionSource<StoreReply<LeaseReply>>? _reply;
+
+        public bool HoldsAll { get; set; }
+
+        public bool IsAsked => _reply is { Task.IsCompleted: false };
 
         public LeaseAsk Ask { get; private set; }
 
@@ -109,7 +160,7 @@ public sealed class LateRequestTests
             Ask = ask;
             _reply = new();
             var asked = _reply.Task;
-            if (ask.Need == 0)
+            if (ask.Need == 0 && !HoldsAll)
             {
                 Answer();
             }
