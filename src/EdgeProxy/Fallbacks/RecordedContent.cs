@@ -21,10 +21,7 @@ internal sealed class RecordedContent : HttpContent
     public RecordedContent(HttpResponseMessage answer, Action<ReadOnlyMemory<byte>> keep, Func<int, bool> reserve)
     {
         (_answer, _content, _keep, _reserve) = (answer, answer.Content, keep, reserve);
-        foreach (var (name, values) in _content.Headers.NonValidated)
-        {
-            Headers.TryAddWithoutValidation(name, values);
-        }
+        _content.Headers.CopyTo(Headers);
     }
 
     protected override Task<Stream> CreateContentReadStreamAsync() => CreateContentReadStreamAsync(CancellationToken.None);

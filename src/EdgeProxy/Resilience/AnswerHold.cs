@@ -15,7 +15,7 @@ internal sealed class AnswerHold(Breakers breakers, TimeProvider time)
     public static bool IsFor(HttpRequestMessage request, HttpResponseMessage answer) =>
         answer.Content.Headers.ContentLength is > 0 and <= ForwardMiddleware.ShortAnswer
         && (int)answer.StatusCode < StatusCodes.Status400BadRequest
-        && HeldBody.HasBody(request, answer);
+        && AnswerContent.HasBody(request, answer);
 
     /// <summary>How the attempt ended that had seemed good: it stands, or its answer has counted against its destination.</summary>
     public async ValueTask<AttemptEnd> HoldAsync(HttpContext client, HttpResponseMessage answer, CancellationToken cancellation)
@@ -27,7 +27,7 @@ internal sealed class AnswerHold(Breakers breakers, TimeProvider time)
         var silence = (edge.Timeouts.Idle - time.GetElapsedTime(edge.StartedAt)) / 2;
         var patience = edge.Timeouts.PerTry is { } perTry && perTry < silence ? perTry : Shorter(silence);
         var isWhole = await body.HoldAsync(patience, time, cancellation);
-        answer.Content = HeldBody.ContentLike(answer.Content, body);
+        answer.Content = AnswerContent.Like(answer.Content, body);
         if (isWhole)
         {
             edge.Overdue?.End();

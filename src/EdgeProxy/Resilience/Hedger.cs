@@ -168,11 +168,7 @@ internal sealed class Hedger(string cluster, AttemptSender sender, Attempts atte
             VersionPolicy = request.VersionPolicy,
             Content = request.Content,
         };
-        foreach (var (name, values) in request.Headers.NonValidated)
-        {
-            copy.Headers.TryAddWithoutValidation(name, values);
-        }
-
+        request.Headers.CopyTo(copy.Headers);
         copy.SentFor(client);
         copy.Redirect(edge.Attempt.Destination!.Model.Config, pass.Destination!.Model.Config);
         RetryLoop.Number(copy, 2);

@@ -17,11 +17,7 @@ internal sealed class ReplayBody(byte[] bytes, int count)
     {
         client.Request.Body = new MemoryStream(bytes, 0, count, writable: false);
         var content = new Content(client);
-        foreach (var (name, values) in request.Content!.Headers.NonValidated)
-        {
-            content.Headers.TryAddWithoutValidation(name, values);
-        }
-
+        request.Content!.Headers.CopyTo(content.Headers);
         request.Content = content;
     }
 

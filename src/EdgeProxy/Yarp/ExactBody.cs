@@ -11,10 +11,10 @@ internal sealed class ExactBody(Stream inner, long length) : BodyStream
     /// <summary>Puts the check in place where there is something to check.</summary>
     public static void Expect(HttpRequestMessage request, HttpResponseMessage answer)
     {
-        if (answer.Version.Major == 2 && answer.Content.Headers.ContentLength is { } length && HeldBody.HasBody(request, answer))
+        if (answer.Version.Major == 2 && answer.Content.Headers.ContentLength is { } length && AnswerContent.HasBody(request, answer))
         {
             var content = answer.Content;
-            answer.Content = HeldBody.ContentLike(content, new ExactBody(content.ReadAsStream(), length));
+            answer.Content = AnswerContent.Like(content, new ExactBody(content.ReadAsStream(), length));
         }
     }
 

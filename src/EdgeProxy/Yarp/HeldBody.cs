@@ -1,4 +1,3 @@
-using System.Net;
 using System.Runtime.ExceptionServices;
 
 namespace EdgeProxy.Yarp;
@@ -67,22 +66,6 @@ internal sealed class HeldBody(Stream rest, int most) : BodyStream
         }
 
         return false;
-    }
-
-    /// <summary>An answer to HEAD, and one that says that nothing has changed, tell the length of a body that they do not have.</summary>
-    public static bool HasBody(HttpRequestMessage request, HttpResponseMessage answer) =>
-        request.Method != HttpMethod.Head && answer.StatusCode is not (HttpStatusCode.NotModified or HttpStatusCode.NoContent);
-
-    /// <summary>A body with the fields of the content that it was read from.</summary>
-    public static HttpContent ContentLike(HttpContent content, Stream body)
-    {
-        var own = new StreamContent(body);
-        foreach (var (name, values) in content.Headers.NonValidated)
-        {
-            own.Headers.TryAddWithoutValidation(name, values);
-        }
-
-        return own;
     }
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
