@@ -3,37 +3,14 @@
 # One nginx is the upstream of all. Every proxy is warmed up once; then they take turns, several rounds, each one alone under
 # load by wrk. Prints medians of requests/s, p50, p99 and processor microseconds per request of the proxy's own processes, with
 # the ratio to plain YARP, and keeps the table in load/results/. Needs nginx and wrk (Debian's packages of these names).
-set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
-export PATH="$PATH:/usr/sbin:/sbin" LC_ALL=C DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 MSBUILDDISABLENODEREUSE=1
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 case ${1:-} in
   small) rounds=3 seconds=4 scenarios=("32 128") ;;
   full) rounds=7 seconds=10 scenarios=("32 128" "256 128" "32 16384") ;; # connections, body bytes
-  *) echo "usage: bash load/run.sh small|full" >&2; exit 2 ;;
+  *) usage "small|full" ;;
 esac
-for tool in wrk nginx dotnet; do
-  command -v "$tool" >/dev/null || { echo "load/run.sh: $tool is missing" >&2; exit 1; }
-done
-
-work=$(mktemp -d)
-pids=()
-stop() {
-  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-  for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
-  rm -rf "$work"
-}
-trap stop EXIT
-trap 'exit 130' INT TERM
-
-free_port() {
-  local port
-  while :; do
-    port=$((20000 + RANDOM % 10000))
-    (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
-  done
-  echo "$port"
-}
+need wrk nginx dotnet
 
 wait_for() { # URL
   for _ in {1..200}; do
@@ -43,15 +20,6 @@ wait_for() { # URL
   echo "load/run.sh: $1 does not answer" >&2
   cat "$work"/*.log >&2
   exit 1
-}
-
-start_nginx() { # NAME SERVER-BLOCK
-  printf '%s\n' "worker_processes 1; daemon off; pid $work/$1.pid; error_log $work/$1.log;" \
-    "events { worker_connections 4096; }" \
-    "http { access_log off; keepalive_requests 1000000000; client_body_temp_path $work; proxy_temp_path $work;" \
-    "fastcgi_temp_path $work; uwsgi_temp_path $work; scgi_temp_path $work;" "$2" "}" >"$work/$1.conf"
-  nginx -c "$work/$1.conf" 2>>"$work/$1.log" &
-  pids+=($!)
 }
 
 edge_configuration() { # PORT ROUTE-KEYS
@@ -70,13 +38,12 @@ JSON
 start_edge() { # NAME PORT ROUTE-KEYS
   mkdir "$work/$1"
   edge_configuration "$2" "$3" >"$work/$1/edgeproxy.json"
-  "$work/bin/edge/edgeproxy" run --config "$work/$1" >"$work/$1.log" 2>&1 &
+  "$work/EdgeProxy/edgeproxy" run --config "$work/$1" >"$work/$1.log" 2>&1 &
   pids+=($!)
 }
 
-echo "building" >&2
-dotnet publish src/EdgeProxy -c Release -o "$work/bin/edge" -v q >"$work/build.log" || { cat "$work/build.log" >&2; exit 1; }
-dotnet publish load/PlainYarp -c Release -o "$work/bin/plain" -v q >"$work/build.log" || { cat "$work/build.log" >&2; exit 1; }
+publish src/EdgeProxy
+publish load/PlainYarp
 
 upstream=$(free_port)
 kilobyte=$(printf 'x%.0s' {1..1024}) # nginx takes texts up to 4 KB, so larger bodies are put together
@@ -92,7 +59,7 @@ launched() { # NAME PORT: the process started last
 }
 
 port=$(free_port)
-"$work/bin/plain/plain-yarp" "$port" "http://127.0.0.1:$upstream/" >"$work/plain.log" 2>&1 &
+"$work/PlainYarp/plain-yarp" "$port" "http://127.0.0.1:$upstream/" >"$work/plain.log" 2>&1 &
 pids+=($!)
 launched plain-yarp "$port"
 port=$(free_port)
@@ -160,15 +127,13 @@ for scenario in "${scenarios[@]}"; do
   done
 done
 
-commit=$(git rev-parse --short HEAD)$(git diff --quiet HEAD || echo -dirty)
-mkdir -p load/results
-result="load/results/$1-$commit.md"
+result=$(result_of "$1")
 {
   echo "# Load, $1: commit $commit"
   echo
   echo "Command: \`bash load/run.sh $1\`. Median of $rounds rounds of $seconds s, taken in turns after one warm-up."
-  echo "Machine: $(nproc) x $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1), $(uname -sr), .NET $(dotnet --version);"
-  echo "load average before the table was written: $(cut -d' ' -f1-3 /proc/loadavg). The load, the proxies and the upstream share it."
+  echo "Machine: $(machine);"
+  echo "load average before the table was written: $(load_average). The load, the proxies and the upstream share it."
   for scenario in "${scenarios[@]}"; do
     read -r connections bytes <<<"$scenario"
     table "$connections" "$bytes"

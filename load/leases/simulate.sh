@@ -1,10 +1,8 @@
 #!/usr/bin/env bash
 # What leases cost and admit, in simulated time with the product's own nodes: bash load/leases/simulate.sh
-set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-export LC_ALL=C DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 MSBUILDDISABLENODEREUSE=1
-said=$(mktemp)
-trap 'rm -f "$said"' EXIT
+source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
+
+said=$work/said
 if ! dotnet run --project tests/EdgeProxy.Tests -- --filter-class '*LeaseSimulationTests' --show-live-output on --no-ansi --no-progress \
   >"$said"; then
   cat "$said" >&2

@@ -2,33 +2,10 @@
 # All destinations of one cluster fail under load, while 100 other routes are measured: bash load/neighbours/run.sh
 # One edge, one run, about two minutes. wrk asks at a set pace, so that what is slow on one side takes no load off the other. Prints
 # and keeps a table in load/results/. Needs nginx, wrk and python3.
-set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-export PATH="$PATH:/usr/sbin:/sbin" LC_ALL=C DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 MSBUILDDISABLENODEREUSE=1
+source "$(dirname "${BASH_SOURCE[0]}")/../common.sh"
 
 seconds=${SECONDS_EACH:-10}
-for tool in wrk nginx python3 dotnet curl; do
-  command -v "$tool" >/dev/null || { echo "load/neighbours/run.sh: $tool is missing" >&2; exit 1; }
-done
-
-work=$(mktemp -d)
-pids=()
-stop() {
-  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-  for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
-  rm -rf "$work"
-}
-trap stop EXIT
-trap 'exit 130' INT TERM
-
-free_port() {
-  local port
-  while :; do
-    port=$((20000 + RANDOM % 10000))
-    (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
-  done
-  echo "$port"
-}
+need wrk nginx python3 dotnet curl
 
 good=$(free_port) silent=$(free_port) nobody=$(free_port) traffic=$(free_port) admin=$(free_port)
 
@@ -56,16 +33,10 @@ configuration() {
   echo '} } }'
 }
 
-echo "building" >&2
-dotnet publish src/EdgeProxy -c Release -o "$work/edge" -v q >"$work/build.log" || { cat "$work/build.log" >&2; exit 1; }
+publish src/EdgeProxy
 
-printf '%s\n' "worker_processes 1; daemon off; pid $work/nginx.pid; error_log $work/nginx.log;" \
-  "events { worker_connections 4096; }" \
-  "http { access_log off; keepalive_requests 1000000000; client_body_temp_path $work; proxy_temp_path $work; fastcgi_temp_path $work;" \
-  "uwsgi_temp_path $work; scgi_temp_path $work; server { listen 127.0.0.1:$good; listen 127.0.0.2:$good; default_type text/plain;" \
-  "location /ok { return 200 '$(printf 'x%.0s' {1..128})'; } location /unavailable { return 503 no; } } }" >"$work/nginx.conf"
-nginx -c "$work/nginx.conf" 2>>"$work/nginx.log" &
-pids+=($!)
+start_nginx upstream "server { listen 127.0.0.1:$good; listen 127.0.0.2:$good; default_type text/plain;
+  location /ok { return 200 '$(printf 'x%.0s' {1..128})'; } location /unavailable { return 503 no; } }"
 # The kernel takes connections and bytes, and nobody ever answers.
 python3 -c "
 import signal, socket
@@ -74,7 +45,7 @@ signal.pause()" &
 pids+=($!)
 mkdir "$work/config"
 configuration >"$work/config/edgeproxy.json"
-"$work/edge/edgeproxy" run --config "$work/config" >"$work/edge.log" 2>&1 &
+"$work/EdgeProxy/edgeproxy" run --config "$work/config" >"$work/edge.log" 2>&1 &
 edge=$!
 pids+=("$edge")
 for _ in {1..200}; do
@@ -119,15 +90,13 @@ measure() { # NAME ROUTE SECONDS: a row; the others at about 500/s, the route in
 
 echo "warming up" >&2
 measure warm well 8 >/dev/null
-commit=$(git rev-parse --short HEAD)$(git diff --quiet HEAD -- src || echo -dirty)
-mkdir -p load/results
-result="load/results/neighbours-$commit.md"
+result=$(result_of neighbours)
 {
   echo "# A cluster in trouble beside 100 other routes: commit $commit"
   echo
   echo "Command: \`bash load/neighbours/run.sh\`; $seconds s each, one edge, in this order, after 8 s of warming up."
-  echo "Machine: $(nproc) x $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1), $(uname -sr), .NET $(dotnet --version);"
-  echo "load average at the start: $(cut -d' ' -f1-3 /proc/loadavg). Clients, edge and upstreams share it."
+  echo "Machine: $(machine);"
+  echo "load average at the start: $(load_average). Clients, edge and upstreams share it."
   echo "What the columns say: load/README.md."
   echo
   echo "| all destinations of the cluster | others/s | p50 ms | p99 ms | failed | cluster's/s | p99 ms |" \
