@@ -57,6 +57,9 @@ internal sealed class EdgeContext(Revision revision, string requestId, long star
     /// <summary>Timestamp of the end of the last wait for an answer's head, whether one came or not; 0 when there was none.</summary>
     public long HeadAt { get; set; }
 
+    /// <summary>Timestamp of the beginning of the last attempt; 0 when there was none.</summary>
+    public long AttemptAt { get; set; }
+
     /// <summary>The attempt that is under way, from the choice of its destination to the end of its answer.</summary>
     public AttemptPass Attempt { get; set; }
 
@@ -92,9 +95,6 @@ internal sealed class EdgeContext(Revision revision, string requestId, long star
 
     /// <summary>The client set <see cref="TimeAllowed"/>: that it runs out says nothing about a destination.</summary>
     public bool IsClientsDeadline { get; set; }
-
-    /// <summary>The last attempt ended without an answer, and had less than half of <see cref="TimeAllowed"/> for one.</summary>
-    public bool HadLittleTime { get; set; }
 
     /// <summary>When the forward was ended, the client's body was what was being waited for.</summary>
     public bool ClientKeptWaiting { get; set; }

@@ -68,7 +68,7 @@ internal sealed class FailureRatePolicy(IDestinationHealthUpdater updater, Healt
     }
 
     /// <summary>Whether the destination has failed; null when the request says nothing about it.</summary>
-    private static bool? Judge(HttpContext context) => context.GetForwarderErrorFeature() switch
+    private bool? Judge(HttpContext context) => context.GetForwarderErrorFeature() switch
     {
         { Exception: HttpRequestException { HttpRequestError: HttpRequestError.ExtendedConnectNotSupported } } => null,
 
@@ -77,15 +77,15 @@ internal sealed class FailureRatePolicy(IDestinationHealthUpdater updater, Healt
         var report => Judge(context, report?.Error),
     };
 
-    private static bool? Judge(HttpContext context, ForwarderError? error) => error switch
+    private bool? Judge(HttpContext context, ForwarderError? error) => error switch
     {
         null or ForwarderError.None => context.Response.StatusCode is >= 500 and not (501 or 505),
         ForwarderError.Request or ForwarderError.RequestTimedOut or ForwarderError.RequestBodyDestination
             or ForwarderError.ResponseHeaders or ForwarderError.ResponseBodyDestination
             or ForwarderError.UpgradeRequestDestination or ForwarderError.UpgradeResponseDestination => true,
         ForwarderError.RequestCanceled or ForwarderError.RequestBodyCanceled or ForwarderError.ResponseBodyCanceled
-            when context.IsPastDeadline() && context.Edge() is { IsClientsDeadline: false, HadLittleTime: false }
-                && !ClientKeptWaiting(context) => true,
+            when context.IsPastDeadline() && context.Edge() is { IsClientsDeadline: false, AttemptAt: var attemptAt }
+                && !RouteTime.WasShort(context, attemptAt, time) && !ClientKeptWaiting(context) => true,
         _ => null,
     };
 

@@ -40,7 +40,7 @@ internal sealed class AnswerHold(Breakers breakers, TimeProvider time)
         }
 
         var now = time.GetTimestamp();
-        if (!cancellation.IsCancellationRequested || (client.IsPastDeadline() && HadTime(edge, now)))
+        if (!cancellation.IsCancellationRequested || (client.IsPastDeadline() && IsItsTime(client, edge)))
         {
             edge.Overdue ??= new OverdueAnswer(edge.Attempt, output: null, breakers);
             edge.Overdue.Count();
@@ -60,7 +60,6 @@ internal sealed class AnswerHold(Breakers breakers, TimeProvider time)
 
     private static TimeSpan Shorter(TimeSpan silence) => silence < Patience ? silence : Patience;
 
-    /// <summary>Half of the route's time at least, for the rest alone: what was over before is not its destination's.</summary>
-    private bool HadTime(EdgeContext edge, long now) =>
-        !edge.IsClientsDeadline && edge.TimeAllowed is { } allowed && time.GetElapsedTime(edge.HeadAt, now) >= allowed / 2;
+    private bool IsItsTime(HttpContext client, EdgeContext edge) =>
+        !edge.IsClientsDeadline && !RouteTime.WasShort(client, edge.AttemptAt, time);
 }

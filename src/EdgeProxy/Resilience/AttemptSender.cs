@@ -65,8 +65,8 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
             {
                 var isUnwanted = race is { IsBeaten: true } || upload is { ClientBroke: true } || ClientIsGone(client);
                 outcome = AttemptOutcome.Of(exception, isUnwanted, cancellation.IsCancellationRequested);
-                edge.HadLittleTime = client.IsPastDeadline() && HadLittleTime(edge, Math.Max(started, upload?.CompletedAt ?? 0));
-                var verdict = VerdictOf(outcome, upload, edge.IsClientsDeadline || edge.HadLittleTime);
+                var isNotItsTime = edge.IsClientsDeadline || (client.IsPastDeadline() && RouteTime.WasShort(client, started, time));
+                var verdict = VerdictOf(outcome, upload, isNotItsTime);
                 SetPass(edge, race, breakers.Report(PassOf(edge, race), verdict));
                 throw;
             }
@@ -76,7 +76,7 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
                 var ended = time.GetTimestamp();
                 if (race is null)
                 {
-                    edge.HeadAt = ended;
+                    (edge.AttemptAt, edge.HeadAt) = (started, ended);
                     edge.UpstreamTicks += ended - started;
                 }
                 else
@@ -135,13 +135,6 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
         outcome == AttemptOutcome.Timeout && (isNotItsTime || upload is { IsComplete: false })
             ? Verdict.None
             : Verdicts.OfFailure(outcome);
-
-    /// <summary>
-    /// Of the route's time less than half was the destination's, since it had the whole request: clients that sent slowly, queues and
-    /// attempts before had the rest.
-    /// </summary>
-    private bool HadLittleTime(EdgeContext edge, long since) =>
-        edge.TimeAllowed is { } allowed && time.GetElapsedTime(since) < allowed / 2;
 
     /// <summary>The route's timeout signals the same token as the client's going away.</summary>
     private static bool ClientIsGone(HttpContext client) =>

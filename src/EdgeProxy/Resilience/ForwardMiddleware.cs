@@ -87,10 +87,10 @@ internal sealed class ForwardMiddleware(RequestDelegate next, Breakers breakers,
 
     /// <summary>
     /// The destination broke off or fell silent after its answer had begun, or had not sent all of a short one when the route's time
-    /// was up, though the client took all there was.
+    /// was up, though it had had enough of that and the client took all there was.
     /// </summary>
-    private static bool IsBroken(ForwarderError error, HttpContext context, EdgeContext edge, bool clientTookAll) =>
+    private bool IsBroken(ForwarderError error, HttpContext context, EdgeContext edge, bool clientTookAll) =>
         error is ForwarderError.ResponseBodyDestination or ForwarderError.UpgradeResponseDestination
         || (error == ForwarderError.ResponseBodyCanceled && clientTookAll && edge.DeadlinePassed
-            && context.Response.ContentLength <= ShortAnswer);
+            && context.Response.ContentLength <= ShortAnswer && !RouteTime.WasShort(context, edge.AttemptAt, time));
 }

@@ -121,7 +121,7 @@ internal sealed class Hedger(string cluster, AttemptSender sender, Attempts atte
         {
             edge.Attempt = attempt.Pass;
             edge.UpstreamTicks += attempt.HeadAt - first.StartedAt;
-            edge.HeadAt = attempt.HeadAt;
+            (edge.AttemptAt, edge.HeadAt) = (attempt.StartedAt, attempt.HeadAt);
         }
     }
 

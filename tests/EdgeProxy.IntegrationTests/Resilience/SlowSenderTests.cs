@@ -14,7 +14,7 @@ public sealed class SlowSenderTests
     [Fact]
     public async Task Clients_that_reset_in_the_middle_of_their_uploads_say_nothing_about_a_destination()
     {
-        await using var upstream = await Upstream.StartAsync(Reading(TimeSpan.Zero));
+        await using var upstream = await Upstream.StartAsync(Reading(TimeSpan.Zero, head: false));
         await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address));
         var log = Log.Of(edge);
         for (var i = 0; i < Clients; i++)
@@ -31,31 +31,41 @@ public sealed class SlowSenderTests
     }
 
     [Theory]
-    [InlineData("")]
-    [InlineData(", \"Retry\": {}")]
-    public async Task Clients_that_send_their_last_byte_when_time_is_nearly_over_say_nothing_about_a_destination(string retry)
+    [InlineData("", false)]
+    [InlineData(", \"Retry\": {}", false)]
+    [InlineData("", true)]
+    [InlineData(", \"Retry\": { \"Idempotent\": true }", true)]
+    public async Task Clients_that_send_their_last_byte_when_time_is_nearly_over_say_nothing_about_a_destination(string retry, bool head)
     {
-        await using var upstream = await Upstream.StartAsync(Reading(TimeSpan.FromSeconds(2)));
+        await using var upstream = await Upstream.StartAsync(Reading(TimeSpan.FromSeconds(2), head));
         await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address, "\"Timeout\": \"3s\"" + retry));
         var log = Log.Of(edge);
         await Task.WhenAll(Enumerable.Range(0, Clients).Select(async _ =>
         {
             using var client = await RawClient.OpenAsync(edge.Uri);
-            await client.SendAsync("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n1");
+            await client.SendAsync("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 3\r\n\r\n1");
             await Task.Delay(TimeSpan.FromSeconds(2), TimeProvider.System); // the manner of this client
             await client.SendAsync("23");
-            await client.ReadHeadAsync();
+            await client.ReadToEndAsync();
         }));
 
         await AllAreEndedAsync(edge, "deadline_exceeded");
         await AssertIsWellAsync(edge, log);
     }
 
-    private static RequestDelegate Reading(TimeSpan answerAfter) => async context =>
+    /// <param name="head">The answer's head and half of its body come at once.</param>
+    private static RequestDelegate Reading(TimeSpan answerAfter, bool head) => async context =>
     {
         if (context.Request.Method == "POST")
         {
             await context.Request.Body.CopyToAsync(Stream.Null, context.RequestAborted);
+            if (head)
+            {
+                context.Response.ContentLength = 8;
+                await context.Response.WriteAsync("half");
+                await context.Response.Body.FlushAsync();
+            }
+
             await Task.Delay(answerAfter, TimeProvider.System, context.RequestAborted);
         }
     };
