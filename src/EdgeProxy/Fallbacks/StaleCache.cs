@@ -125,8 +125,9 @@ internal sealed class StaleCache : IDisposable
         return $"{edge.Route!.RouteId}\n{edge.Route.ClusterId}\n{edge.KnownClient?.Id}\n{client.Request.Scheme}\n{host}\n{target}";
     }
 
+    /// <summary>With the names: the next answer may differ by other fields, and a value under one says nothing about another.</summary>
     private static string VariantOf(string key, ImmutableArray<string> vary, HttpContext client) =>
-        key + "\n" + string.Join('\n', vary.Select(name => client.Request.Headers[name].ToString()));
+        key + "\n" + string.Join('\n', vary.Select(name => $"{name}:{client.Request.Headers[name]}"));
 
     /// <summary>Where an answer is kept, and for how long.</summary>
     private sealed record StalePlace(string Key, ImmutableArray<string> Vary, string Variant, TimeSpan For);

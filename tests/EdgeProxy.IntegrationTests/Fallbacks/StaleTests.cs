@@ -164,6 +164,25 @@ public sealed class StaleTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.NotModified, same.StatusCode);
     }
 
+    [Fact]
+    public async Task A_value_under_one_field_is_no_value_under_another()
+    {
+        _fields = context =>
+        {
+            var (fields, origin) = (context.Response.Headers, context.Request.Headers.Origin);
+            (fields.Vary, fields.AccessControlAllowOrigin) = origin.Count > 0 ? ("Origin", origin) : ("Accept-Language", default);
+        };
+        await using var edge = await StartAsync();
+        using var odd = await edge.Client.SendAsync(Request("Origin: de"), Wait.Deadline);
+        using var english = await edge.Client.SendAsync(Request("Accept-Language: en"), Wait.Deadline);
+        _trouble = "503";
+
+        using var german = await edge.Client.SendAsync(Request("Accept-Language: de"), Wait.Deadline);
+        Assert.Equal("static", await german.Content.ReadAsStringAsync(Wait.Deadline));
+        using var again = await edge.Client.SendAsync(Request("Accept-Language: en"), Wait.Deadline);
+        Assert.Equal("answer 1 to ", await again.Content.ReadAsStringAsync(Wait.Deadline));
+    }
+
     [Theory, InlineData(true), InlineData(false)]
     public async Task Bodies_beyond_the_bound_pass_whole_and_are_not_kept(bool hasLength)
     {
