@@ -130,9 +130,13 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
             ? Verdicts.OfGrpc(grpc.ToString(), isClientsDeadline)
             : Verdicts.OfStatus((int)answer.StatusCode);
 
-    /// <summary>Time that ran out while the client still sent, or that others used up, says nothing about the destination.</summary>
+    /// <summary>
+    /// Time that ran out while the client still sent, or that others used up, says nothing about the destination. Nor does a connection
+    /// that it closed after its client had kept it waiting: servers have a time for bodies, and some say no 408.
+    /// </summary>
     private static Verdict VerdictOf(string outcome, Upload? upload, bool isNotItsTime) =>
-        outcome == AttemptOutcome.Timeout && (isNotItsTime || upload is { IsComplete: false })
+        (outcome == AttemptOutcome.Timeout && (isNotItsTime || upload is { IsComplete: false }))
+        || (outcome == AttemptOutcome.Closed && upload is { IsHeldUp: true })
             ? Verdict.None
             : Verdicts.OfFailure(outcome);
 

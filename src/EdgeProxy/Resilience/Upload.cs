@@ -10,6 +10,7 @@ namespace EdgeProxy.Resilience;
 internal sealed class Upload : BodyStream
 {
     private static readonly AsyncLocal<Upload?> Ambient = new();
+    private static readonly TimeSpan LongWait = TimeSpan.FromSeconds(1);
 
     private readonly TimeProvider _time;
     private readonly CancellationTokenSource _ended;
@@ -18,6 +19,8 @@ internal sealed class Upload : BodyStream
     private MemoryStream? _record;
     private int _recordMax;
     private long _remaining;
+    private long _waitedTicks;
+    private long _waitingSince;
     private volatile bool _endedEarly;
     private volatile bool _complete;
 
@@ -50,6 +53,9 @@ internal sealed class Upload : BodyStream
 
     /// <summary>The client's connection broke while its body was read.</summary>
     public bool ClientBroke { get; private set; }
+
+    /// <summary>It is not through, and its client was waited for so long that a destination may have given up for that.</summary>
+    public bool IsHeldUp => !_complete && Waited >= LongWait;
 
     /// <summary>Timestamp of when the whole body was through; 0 before.</summary>
     public long CompletedAt { get; private set; }
@@ -116,7 +122,8 @@ internal sealed class Upload : BodyStream
         try
         {
             IsUntouched = false;
-            var read = await _body.ReadAsync(buffer, Ended);
+            var reading = _body.ReadAsync(buffer, Ended);
+            var read = reading.IsCompletedSuccessfully ? reading.Result : await WaitAsync(reading);
             if (_record?.Length <= _recordMax)
             {
                 _record.Write(buffer.Span[..read]);
@@ -147,6 +154,25 @@ internal sealed class Upload : BodyStream
             throw;
         }
     }
+
+    private async ValueTask<int> WaitAsync(ValueTask<int> reading)
+    {
+        var since = _time.GetTimestamp();
+        Volatile.Write(ref _waitingSince, since);
+        try
+        {
+            return await reading;
+        }
+        finally
+        {
+            Volatile.Write(ref _waitingSince, 0);
+            Volatile.Write(ref _waitedTicks, _waitedTicks + _time.GetElapsedTime(since).Ticks);
+        }
+    }
+
+    /// <summary>The wait that is going on included.</summary>
+    private TimeSpan Waited => TimeSpan.FromTicks(Volatile.Read(ref _waitedTicks))
+        + (Volatile.Read(ref _waitingSince) is var since and not 0 ? _time.GetElapsedTime(since) : TimeSpan.Zero);
 
     private int Pad(Span<byte> buffer)
     {

@@ -53,6 +53,45 @@ public sealed class SlowSenderTests
         await AssertIsWellAsync(edge, log);
     }
 
+    [Theory]
+    [InlineData(3, true)]
+    [InlineData(0, false)]
+    public async Task A_destination_that_waits_in_vain_for_a_body_is_well_and_one_that_closes_at_once_is_not(int seconds, bool isWell)
+    {
+        await using var upstream = RawUpstream.Start(async connection =>
+        {
+            while (await connection.ReadHeadAsync() is { } head)
+            {
+                if (head.StartsWith("POST", StringComparison.Ordinal))
+                {
+                    await Task.Delay(TimeSpan.FromSeconds(seconds), TimeProvider.System); // as long as it waits for a body
+                    return;
+                }
+
+                await connection.SendAsync("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+            }
+        });
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address));
+        var log = Log.Of(edge);
+        await Task.WhenAll(Enumerable.Range(0, Clients).Select(async _ =>
+        {
+            using var client = await RawClient.OpenAsync(edge.Uri);
+            await client.SendAsync("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
+            var head = await client.ReadHeadAsync();
+            head = head.StartsWith("HTTP/1.1 100", StringComparison.Ordinal) ? await client.ReadHeadAsync() : head;
+            Assert.StartsWith("HTTP/1.1 50", head, StringComparison.Ordinal);
+        }));
+
+        if (isWell)
+        {
+            await AssertIsWellAsync(edge, log);
+        }
+        else
+        {
+            Assert.Contains(log.Entries(LogLevel.Warning), entry => entry.Contains("Breaker of", StringComparison.Ordinal));
+        }
+    }
+
     /// <param name="head">The answer's head and half of its body come at once.</param>
     private static RequestDelegate Reading(TimeSpan answerAfter, bool head) => async context =>
     {
