@@ -99,6 +99,11 @@ internal sealed class EdgeContext(Revision revision, string requestId, long star
     /// <summary>When the forward was ended, the client's body was what was being waited for.</summary>
     public bool ClientKeptWaiting { get; set; }
 
+    /// <summary>
+    /// Whether the client of a WebSocket has got a Close: how its upstream's connection ends after that says nothing. Null: no WebSocket.
+    /// </summary>
+    public Func<bool>? HasGotClose { get; set; }
+
     /// <summary>Address of the destination that the request was sent to last; null when to none.</summary>
     public string? SentTo { get; set; }
 

@@ -64,6 +64,8 @@ internal static class ForwarderErrors
                 : EdgeErrors.UpstreamProtocolError,
 
             ForwarderError.UpgradeActivityTimeout => EdgeErrors.UpstreamIdleTimeout,
+            ForwarderError.UpgradeRequestDestination or ForwarderError.UpgradeResponseDestination
+                when context.Edge().HasGotClose?.Invoke() is true => null,
             ForwarderError.UpgradeRequestDestination or ForwarderError.UpgradeResponseDestination => EdgeErrors.UpstreamResponseTruncated,
             ForwarderError.UpgradeRequestClient or ForwarderError.UpgradeResponseClient
                 or ForwarderError.UpgradeRequestCanceled or ForwarderError.UpgradeResponseCanceled => EdgeErrors.ClientDisconnected,

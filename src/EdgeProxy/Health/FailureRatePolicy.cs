@@ -79,6 +79,8 @@ internal sealed class FailureRatePolicy(IDestinationHealthUpdater updater, Healt
 
     private bool? Judge(HttpContext context, ForwarderError? error) => error switch
     {
+        ForwarderError.UpgradeRequestDestination or ForwarderError.UpgradeResponseDestination
+            when context.Edge().HasGotClose?.Invoke() is true => false,
         ForwarderError.Request when context.Request.Body is Upload { IsHeldUp: true } => null,
         null or ForwarderError.None => context.Response.StatusCode is >= 500 and not (501 or 505),
         ForwarderError.Request or ForwarderError.RequestTimedOut or ForwarderError.RequestBodyDestination

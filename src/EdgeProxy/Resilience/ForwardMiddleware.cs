@@ -90,7 +90,8 @@ internal sealed class ForwardMiddleware(RequestDelegate next, Breakers breakers,
     /// was up, though it had had enough of that and the client took all there was.
     /// </summary>
     private bool IsBroken(ForwarderError error, HttpContext context, EdgeContext edge, bool clientTookAll) =>
-        error is ForwarderError.ResponseBodyDestination or ForwarderError.UpgradeResponseDestination
+        error == ForwarderError.ResponseBodyDestination
+        || (error == ForwarderError.UpgradeResponseDestination && edge.HasGotClose?.Invoke() is not true)
         || (error == ForwarderError.ResponseBodyCanceled && clientTookAll && edge.DeadlinePassed
             && context.Response.ContentLength <= ShortAnswer && !RouteTime.WasShort(context, edge.AttemptAt, time));
 }

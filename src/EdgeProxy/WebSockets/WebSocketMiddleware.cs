@@ -25,7 +25,7 @@ internal sealed class WebSocketMiddleware(RequestDelegate next, IHostApplication
         if (context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true } connect
             && string.Equals(connect.Protocol, Protocol, StringComparison.OrdinalIgnoreCase))
         {
-            var watched = new WatchedUpgrade(null, connect, time, _draining);
+            var watched = new WatchedUpgrade(null, connect, context.Edge(), time, _draining);
             context.Features.Set<IHttpExtendedConnectFeature>(watched);
             return WatchAsync(context, watched);
         }
@@ -33,7 +33,7 @@ internal sealed class WebSocketMiddleware(RequestDelegate next, IHostApplication
         if (context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true } upgradable
             && string.Equals(upgrade, Protocol, StringComparison.OrdinalIgnoreCase))
         {
-            var watched = new WatchedUpgrade(upgradable, null, time, _draining);
+            var watched = new WatchedUpgrade(upgradable, null, context.Edge(), time, _draining);
             context.Features.Set<IHttpUpgradeFeature>(watched);
             return WatchAsync(context, watched);
         }
@@ -63,7 +63,11 @@ internal sealed class WebSocketMiddleware(RequestDelegate next, IHostApplication
 
     /// <summary>Kestrel's way to accept a WebSocket, over HTTP/1.1 or HTTP/2, handing out the stream under watch.</summary>
     private sealed class WatchedUpgrade(
-        IHttpUpgradeFeature? upgrade, IHttpExtendedConnectFeature? connect, TimeProvider time, CancellationToken draining)
+        IHttpUpgradeFeature? upgrade,
+        IHttpExtendedConnectFeature? connect,
+        EdgeContext edge,
+        TimeProvider time,
+        CancellationToken draining)
         : IHttpUpgradeFeature, IHttpExtendedConnectFeature
     {
         public WebSocketStream? Stream { get; private set; }
@@ -74,8 +78,15 @@ internal sealed class WebSocketMiddleware(RequestDelegate next, IHostApplication
 
         public string? Protocol => connect?.Protocol;
 
-        public async Task<Stream> UpgradeAsync() => Stream = new WebSocketStream(await upgrade!.UpgradeAsync(), time, draining);
+        public async Task<Stream> UpgradeAsync() => Watch(await upgrade!.UpgradeAsync());
 
-        public async ValueTask<Stream> AcceptAsync() => Stream = new WebSocketStream(await connect!.AcceptAsync(), time, draining);
+        public async ValueTask<Stream> AcceptAsync() => Watch(await connect!.AcceptAsync());
+
+        private WebSocketStream Watch(Stream client)
+        {
+            var stream = Stream = new WebSocketStream(client, time, draining);
+            edge.HasGotClose = () => stream.HasClosed;
+            return stream;
+        }
     }
 }

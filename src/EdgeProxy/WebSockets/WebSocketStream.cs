@@ -37,6 +37,18 @@ internal sealed class WebSocketStream : Stream
             static state => ThreadPool.UnsafeQueueUserWorkItem(GoAway, (WebSocketStream)state!, preferLocal: false), this);
     }
 
+    /// <summary>The client has got its upstream's Close, or one for a drain, or is about to.</summary>
+    public bool HasClosed
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _toClient.CloseSeen || (_closed && _goingAway);
+            }
+        }
+    }
+
     public override bool CanRead => true;
 
     public override bool CanWrite => true;

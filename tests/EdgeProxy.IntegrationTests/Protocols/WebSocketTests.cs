@@ -4,6 +4,7 @@ using System.Text;
 using System.Threading.Channels;
 using EdgeProxy.IntegrationTests.Health;
 using EdgeProxy.IntegrationTests.Peers;
+using Microsoft.Extensions.Logging;
 using Xunit;
 
 namespace EdgeProxy.IntegrationTests.Protocols;
@@ -169,6 +170,34 @@ public sealed class WebSocketTests
         Assert.Equal(WebSocketCloseStatus.InternalServerError, client.CloseStatus);
         Assert.Equal("upstream_response_truncated", client.CloseStatusDescription);
         await client.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, Wait.Deadline);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_reset_after_a_close_is_no_failure_and_one_without_is(bool saysClose)
+    {
+        var last = WebSocketPeers.ServerFrame(saysClose ? (byte)0x88 : (byte)0x81, "\x03\xE8");
+        await using var upstream = WebSocketPeers.RawUpstream(async connection =>
+        {
+            await connection.SendAsync(last);
+            await connection.ReadExactlyAsync(1);
+            connection.Reset(); // as of a server that has said what it had to, and reads no more
+        });
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address));
+        using var readings = new Readings(edge);
+        var log = Log.Of(edge);
+        for (var i = 0; i < 5; i++)
+        {
+            using var client = await WebSocketPeers.ConnectRawAsync(edge);
+            Assert.Equal(last, await client.ReadExactlyAsync(last.Length));
+            await client.SendAsync(WebSocketPeers.ClientFrame(0x88, "\x03\xE8"));
+            await client.ReadToEndAsync();
+        }
+
+        Assert.Equal(saysClose, !readings.Counted("edgeproxy_errors_total").Any());
+        Assert.Equal(
+            saysClose, !log.Entries(LogLevel.Warning).Any(entry => entry.Contains("Breaker of", StringComparison.Ordinal)));
     }
 
     [Fact]
