@@ -25,6 +25,20 @@ internal sealed record ClientDirectory
     /// <summary>Bits of an IPv6 address that make one anonymous client. 32 to 128; default 64.</summary>
     public int AnonymousIpv6Prefix { get; init; } = 64;
 
+    /// <summary>The client of this id; null when there is none. Looks at all of them: not for each request.</summary>
+    public Client? Find(string id)
+    {
+        foreach (var client in Keys.Values)
+        {
+            if (client.Id.Equals(id, StringComparison.OrdinalIgnoreCase))
+            {
+                return client;
+            }
+        }
+
+        return null;
+    }
+
     /// <summary>
     /// The client that <paramref name="key"/> belongs to; null when nobody's. The key itself is never compared: it is hashed
     /// whole, and how long the search for the hash takes depends on the hash alone. Nobody can choose a key so that its

@@ -44,18 +44,8 @@ internal static class BucketKey
 
     private static bool IsOfCaller(string key) => After(ClientPrefix, key) is not null || After(IpPrefix, key) is not null;
 
-    private static NamedBucket? OfClient(string id, RateLimitPolicy policy, Revision revision)
-    {
-        foreach (var client in revision.Clients.Keys.Values)
-        {
-            if (client.Id.Equals(id, StringComparison.OrdinalIgnoreCase))
-            {
-                return new(BucketName.Of(policy, client), policy.SetFor(client));
-            }
-        }
-
-        return null;
-    }
+    private static NamedBucket? OfClient(string id, RateLimitPolicy policy, Revision revision) =>
+        revision.Clients.Find(id) is { } client ? new(BucketName.Of(policy, client), policy.SetFor(client)) : null;
 
     /// <summary>An address, or an IPv6 prefix as the edge writes it; whichever address of a prefix is given.</summary>
     private static NamedBucket? OfAddress(string text, RateLimitPolicy policy, Revision revision)

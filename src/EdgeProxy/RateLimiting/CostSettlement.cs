@@ -1,3 +1,5 @@
+using EdgeProxy.Clients;
+using EdgeProxy.Configuration;
 using Microsoft.Extensions.Primitives;
 
 namespace EdgeProxy.RateLimiting;
@@ -6,7 +8,7 @@ namespace EdgeProxy.RateLimiting;
 /// Settles what a request really cost, as its upstream says in the field that the route's `CostHeader` names: the difference to what was
 /// taken is charged or given back, in every bucket that was charged. The answer never waits for it.
 /// </summary>
-internal sealed class CostSettlement(IBucketStore store, RateLimitMetrics metrics)
+internal sealed class CostSettlement(IBucketStore store, RateLimitMetrics metrics, Revisions revisions)
 {
     private const int LongestNumber = 10;
 
@@ -53,22 +55,45 @@ internal sealed class CostSettlement(IBucketStore store, RateLimitMetrics metric
         {
             metrics.Settled(!isThere ? Settlement.Absent
                 : !TryRead(values, out var tokens) ? Settlement.Invalid
-                : Charge(verdict, (tokens * Rate.Token) - verdict.Cost));
+                : Charge(verdict, edge, (tokens * Rate.Token) - verdict.Cost));
         }
     }
 
-    private Settlement Charge(RateLimitVerdict verdict, long difference)
+    private Settlement Charge(RateLimitVerdict verdict, EdgeContext edge, long difference)
     {
         var outcome = difference == 0 ? Settlement.Unchanged : Settlement.Settled;
+        var now = revisions.Current;
         foreach (ref var take in verdict.Takes)
         {
-            if (difference != 0 && take is { Limits: not null, Outcome: TakeOutcome.Admitted } && !store.Settle(ref take, difference))
+            if (difference == 0 || take is not { Limits: not null, Outcome: TakeOutcome.Admitted })
             {
-                outcome = Settlement.Lost;
+                continue;
             }
+
+            var isKept = ReferenceEquals(now, edge.Revision)
+                ? store.Settle(ref take, difference)
+                : ChargeAnew(ref take, edge.Client, difference, now);
+            outcome = isKept ? outcome : Settlement.Lost;
         }
 
         return outcome;
+    }
+
+    /// <summary>
+    /// The request began before a reload. Its bucket is kept under the limits of now: written under those of then, it would lose what
+    /// has been taken under a limit that is new, and be full again.
+    /// </summary>
+    private bool ChargeAnew(ref BucketTake take, Client client, long difference, Revision now)
+    {
+        take.Levels = take.Limits!.Less(take.Levels, difference); // the client is told of what it was held to
+        var known = client.IsAnonymous ? client : now.Clients.Find(client.Id) ?? client; // in another plan, perhaps
+        if (!now.Policies.TryGetValue(take.Policy.Name, out var policy) || policy.SetFor(known) is not { } limits)
+        {
+            return true; // held to nothing any more
+        }
+
+        var anew = take with { Limits = limits };
+        return store.Settle(ref anew, difference);
     }
 }
 

@@ -132,6 +132,43 @@ public sealed class CostTests
         Assert.InRange(Lent("granted") - Lent("returned"), requests, 3 * requests); // most of it never asked the store
     }
 
+    [Fact]
+    public async Task What_is_settled_after_a_reload_leaves_limits_that_are_new_as_they_are()
+    {
+        var goOn = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var upstream = await Upstream.StartAsync(async context =>
+        {
+            context.Response.Headers["X-Request-Cost"] = "3";
+            await (context.Request.Path == "/slow" ? goOn.Task : Task.CompletedTask);
+        });
+        const string Route = "\"RateLimiterPolicy\": \"standard\", \"CostHeader\": \"X-Request-Cost\"";
+        await using var store = await LimitedEdge.StartAsync(
+            isShared: false, upstream, Hourly(100), "\"CostHeader\": \"X-Request-Cost\"");
+        var slow = Task.WhenAll(Enumerable.Range(0, 3).Select(_ => store.Edge.Client.GetAsync("/slow", Wait.Deadline)));
+        await Wait.UntilAsync(() => upstream.Hits == 3, "all are under way");
+        await Reload.ApplyAsync(
+            store.Edge,
+            """
+            "RateLimits": { "standard": { "Limits": [
+                { "Name": "burst", "Capacity": 100, "Refill": 1, "Every": "1h" },
+                { "Name": "day", "Capacity": 9, "Refill": 1, "Every": "1d" } ] } },
+            """ + Edge.OneRoute(upstream.Address, Route));
+        await store.AskAsync();
+        goOn.SetResult();
+        Array.ForEach(await slow, answer => answer.Dispose());
+
+        await Wait.UntilAsync(
+            async () =>
+            {
+                var limits = (await store.Edge.Admin.GetFromJsonAsync<JsonElement>(Bucket)).GetProperty("limits");
+                return LevelOf(limits[0]) == 88 && LevelOf(limits[1]) == 0;
+            },
+            "all is paid under both limits");
+        Assert.Equal(HttpStatusCode.TooManyRequests, (await store.AskAsync()).Status);
+    }
+
+    private static double LevelOf(JsonElement limit) => Math.Floor(limit.GetProperty("level").GetDouble());
+
     private static string Hourly(int capacity) => $$"""
         { "Per": "Client", "Limits": [ { "Name": "burst", "Capacity": {{capacity}}, "Refill": 1, "Every": "1h" } ] }
         """;
