@@ -1,4 +1,5 @@
 using EdgeProxy.Redis;
+using Yarp.ReverseProxy.Transforms.Builder;
 
 namespace EdgeProxy.RateLimiting;
 
@@ -19,6 +20,7 @@ internal static class RateLimitingServices
         }
 
         services.AddSingleton<CostSettlement>();
+        services.AddSingleton<ITransformProvider, CostTransforms>();
         services.AddSingleton<TopClients>();
     }
 

@@ -167,6 +167,24 @@ public sealed class CostTests
         Assert.Equal(HttpStatusCode.TooManyRequests, (await store.AskAsync()).Status);
     }
 
+    [Fact]
+    public async Task A_cost_in_the_trailers_changes_nothing_and_ends_at_the_edge()
+    {
+        await using var upstream = RawUpstream.Answering(
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\nX-Request-Cost: 7\r\nX-Other: 1\r\n\r\n");
+        await using var edge = await Edge.StartAsync(
+            $$"""
+            "RateLimits": { "standard": {{Hourly(12)}} },
+            """
+            + Edge.OneRoute(upstream.Address, "\"RateLimiterPolicy\": \"standard\", \"CostHeader\": \"X-Request-Cost\""));
+        using var client = new Http2Client(edge);
+        using var answer = await client.SendAsync(HttpMethod.Get, "/");
+        Assert.Equal("body", await answer.Content.ReadAsStringAsync());
+
+        Assert.Equal(["X-Other"], answer.TrailingHeaders.Select(trailer => trailer.Key), StringComparer.OrdinalIgnoreCase);
+        Assert.Equal(11, LimitedEdge.LeftOf(answer));
+    }
+
     private static double LevelOf(JsonElement limit) => Math.Floor(limit.GetProperty("level").GetDouble());
 
     private static string Hourly(int capacity) => $$"""
