@@ -35,12 +35,7 @@ internal sealed class ProtocolChoice(ConnectionDelegate next, KestrelServerLimit
 
     public async Task OnConnectionAsync(ConnectionContext connection)
     {
-        var beginning = TryPeek(connection, out var isEmpty);
-        if (beginning == Beginning.Undecided)
-        {
-            beginning = await WaitAsync(connection, isEmpty);
-        }
-
+        var beginning = await ChooseAsync(connection);
         if (beginning == Beginning.Ended)
         {
             return;
@@ -53,6 +48,19 @@ internal sealed class ProtocolChoice(ConnectionDelegate next, KestrelServerLimit
         }
 
         await next(connection);
+    }
+
+    private async ValueTask<Beginning> ChooseAsync(ConnectionContext connection)
+    {
+        try
+        {
+            var beginning = TryPeek(connection, out var isEmpty);
+            return beginning == Beginning.Undecided ? await WaitAsync(connection, isEmpty) : beginning;
+        }
+        catch (Exception exception) when (exception is IOException or ConnectionAbortedException)
+        {
+            return Beginning.Ended; // reset before it said anything, as checks of load balancers are: the server would log an error
+        }
     }
 
     /// <summary>Waits as long as the server itself would: for a first byte, and then for the rest.</summary>

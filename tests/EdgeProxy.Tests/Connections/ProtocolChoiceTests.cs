@@ -1,4 +1,5 @@
 using System.IO.Pipelines;
+using System.Text;
 using EdgeProxy.Connections;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -33,6 +34,25 @@ public sealed class ProtocolChoiceTests
         Assert.Equal([TimeSpan.FromSeconds(130), TimeSpan.FromSeconds(30)], clock.Armed);
         await input.Writer.CompleteAsync();
         await running;
+    }
+
+    [Theory]
+    [InlineData("", true)]
+    [InlineData("", false)]
+    [InlineData("PRI", false)]
+    public async Task A_connection_that_is_reset_before_its_protocol_is_known_just_ends(string sent, bool isReset)
+    {
+        var input = new Pipe();
+        var choice = new ProtocolChoice(_ => throw new InvalidOperationException("no choice"), new KestrelServerLimits(), new TimerCount());
+        var connection = new DefaultConnectionContext("id", new Duplex(input.Reader), new Duplex(input.Reader));
+        var running = isReset ? Task.CompletedTask : choice.OnConnectionAsync(connection);
+        if (sent.Length > 0)
+        {
+            await input.Writer.WriteAsync(Encoding.ASCII.GetBytes(sent), TestContext.Current.CancellationToken);
+        }
+
+        await input.Writer.CompleteAsync(new ConnectionResetException("Connection reset by peer"));
+        await (isReset ? choice.OnConnectionAsync(connection) : running);
     }
 
     private sealed class Duplex(PipeReader input) : IDuplexPipe
