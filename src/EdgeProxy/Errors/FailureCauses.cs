@@ -10,8 +10,7 @@ internal static class FailureCauses
     public static EdgeError OfException(HttpContext context, Exception exception) => exception switch
     {
         BadHttpRequestException bad => OfBadRequest(context, bad),
-        _ when exception.GetBaseException() is ConnectionResetException or ConnectionAbortedException
-            => EdgeErrors.ClientDisconnected, // before it is signalled, at times
+        _ when HasClientGone(exception) => EdgeErrors.ClientDisconnected, // before it is signalled, at times
         OperationCanceledException or IOException when context.RequestAborted.IsCancellationRequested => EdgeErrors.ClientDisconnected,
         _ => EdgeErrors.InternalError,
     };
@@ -46,6 +45,17 @@ internal static class FailureCauses
         _ when context.RequestAborted.IsCancellationRequested => EdgeErrors.ClientDisconnected,
         _ => EdgeErrors.MalformedRequest,
     };
+
+    /// <summary>The server's own words for a connection that has ended; behind them there may be the system's.</summary>
+    private static bool HasClientGone(Exception? exception)
+    {
+        while (exception is not null and not (ConnectionResetException or ConnectionAbortedException))
+        {
+            exception = exception.InnerException;
+        }
+
+        return exception is not null;
+    }
 
     /// <summary>True when nothing of an upstream's answer is on the response: then a 504 is the platform's own.</summary>
     private static bool IsUnsent(HttpContext context) =>

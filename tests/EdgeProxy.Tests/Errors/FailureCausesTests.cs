@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using EdgeProxy.Errors;
 using EdgeProxy.Tests.Configuration;
 using Microsoft.AspNetCore.Connections;
@@ -45,6 +46,8 @@ public sealed class FailureCausesTests
         var context = new DefaultHttpContext();
 
         Assert.Equal(EdgeErrors.ClientDisconnected, FailureCauses.OfException(context, new ConnectionResetException("")));
+        var reset = new ConnectionResetException("", new SocketException(104)); // as the server's transport throws it
+        Assert.Equal(EdgeErrors.ClientDisconnected, FailureCauses.OfException(context, reset));
         Assert.Equal(EdgeErrors.ClientDisconnected, FailureCauses.OfException(context, new ConnectionAbortedException()));
         var cut = new TaskCanceledException("", new ConnectionAbortedException()); // by a drain whose time is over
         Assert.Equal(EdgeErrors.ClientDisconnected, FailureCauses.OfException(context, cut));
