@@ -101,6 +101,7 @@ internal sealed class RetryLoop(string cluster, AttemptSender sender, Hedger hed
         }
         catch (OperationCanceledException)
         {
+            budget.Return();
             answer?.Dispose();
             throw;
         }

@@ -190,6 +190,25 @@ public sealed class RetryTests
         Assert.Equal("1", Assert.Single(error.Headers.GetValues("Retry-After")));
     }
 
+    [Fact]
+    public async Task A_client_that_goes_while_an_attempt_is_waited_for_takes_nothing_from_the_budget()
+    {
+        const string One = "\"RetryBudget\": { \"Ratio\": 0, \"ReservePerSecond\": 0.001 }";
+        await using var bad = RawUpstream.Answering("HTTP/1.1 503 No\r\nContent-Length: 2\r\nRetry-After: 2\r\n\r\nno");
+        await using var edge = await Edge.StartAsync(Two(bad.Address, bad.Address, "\"Retry\": { \"Attempts\": 2 }", One));
+        using var readings = new Readings(edge);
+        using var client = await RawClient.OpenAsync(edge.Uri);
+        await client.SendAsync("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        await Wait.UntilAsync(
+            () => readings["edgeproxy_attempts_total{cluster=up,outcome=server_error}"] == 1, "the first attempt has failed");
+        client.Reset();
+        await Wait.UntilAsync(
+            () => readings.Counted("edgeproxy_errors_total").Any(), "its client is known to have gone");
+
+        using var answer = await edge.Client.GetAsync("/", Wait.Deadline);
+        Assert.Equal("2", Assert.Single(answer.Headers.GetValues("X-Edge-Attempt-Count")));
+    }
+
     [Theory, InlineData(1), InlineData(3)]
     public async Task An_upstream_that_answers_503_to_everything_sees_a_fifth_more_than_its_clients_send_and_three_a_second(
         int destinations)
