@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using EdgeProxy.Errors;
 using EdgeProxy.Resilience;
 using Yarp.ReverseProxy.Forwarder;
 using Yarp.ReverseProxy.Health;
@@ -49,7 +50,7 @@ internal sealed class FailureRatePolicy(IDestinationHealthUpdater updater, Healt
         if (total >= options.MinimalTotal && failures >= options.RateLimit * total)
         {
             window.Clear();
-            reasons.NotePassive(destination, $"{failures} of {total} requests failed");
+            reasons.NotePassive(destination, $"{failures} of {total} requests failed, the last: {FailureOf(context)}");
             var reactivation = cluster.Model.Config.HealthCheck?.Passive?.ReactivationPeriod ?? DefaultReactivation;
             updater.SetPassive(cluster, destination, DestinationHealth.Unhealthy, reactivation);
         }
@@ -91,6 +92,13 @@ internal sealed class FailureRatePolicy(IDestinationHealthUpdater updater, Healt
                 && !RouteTime.WasShort(context, attemptAt, time) && !ClientKeptWaiting(context) => true,
         _ => null,
     };
+
+    /// <summary>Of a request that has failed: the code of its error, or the status of an answer that goes to the client as it is.</summary>
+    private static string FailureOf(HttpContext context) =>
+        context.GetForwarderErrorFeature() is { } report
+        && ForwarderErrors.ToEdgeError(context, report, context.IsPastDeadline()) is { } error
+            ? error.Code
+            : $"status {context.Response.StatusCode}";
 
     /// <summary>When the route's time was over, the client's body was waited for, or the client to take the answer's.</summary>
     private static bool ClientKeptWaiting(HttpContext context) =>

@@ -10,12 +10,14 @@ namespace EdgeProxy.Resilience;
 /// <param name="IsUnsent">There was no connection, so that nothing of the request has left.</param>
 internal readonly record struct AttemptEnd(RetryClass Class, string Reason, bool IsUnsent = false, TimeSpan? Asked = null)
 {
+    /// <summary>An answer broke off, or its rest did not come.</summary>
+    public const string ShortOfBytes = "incomplete";
+
     private static readonly TimeSpan NoOther = TimeSpan.FromTicks(-1);
 
     private const string Status = "status";
     private const string Unavailable = "unavailable";
     private const string RefusedStream = "refused_stream";
-    private const string ShortOfBytes = "incomplete";
     private const int RefusedStreamCode = 7;
 
     public static IReadOnlyList<string> Reasons { get; } =

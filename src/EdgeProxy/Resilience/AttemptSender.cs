@@ -58,7 +58,7 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
             catch (OperationCanceledException exception) when (limit is { HasRunOut: true } && !cancellation.IsCancellationRequested)
             {
                 outcome = AttemptOutcome.Timeout;
-                SetPass(edge, race, breakers.Report(PassOf(edge, race), Verdicts.OfFailure(outcome)));
+                SetPass(edge, race, breakers.Report(PassOf(edge, race), Verdicts.OfFailure(outcome), outcome));
                 throw new ResponseTimeoutException(limit.Bound, exception);
             }
             catch (Exception exception)
@@ -67,7 +67,7 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
                 outcome = AttemptOutcome.Of(exception, isUnwanted, cancellation.IsCancellationRequested);
                 var isNotItsTime = edge.IsClientsDeadline || (client.IsPastDeadline() && RouteTime.WasShort(client, started, time));
                 var verdict = VerdictOf(outcome, upload, isNotItsTime);
-                SetPass(edge, race, breakers.Report(PassOf(edge, race), verdict));
+                SetPass(edge, race, breakers.Report(PassOf(edge, race), verdict, outcome));
                 throw;
             }
             finally
@@ -123,12 +123,20 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
     private AttemptPass ReportAnswer(AttemptPass attempt, Verdict verdict, HttpResponseMessage answer) =>
         attempt.IsProbe && verdict == Verdict.Success && answer.Content.Headers.ContentLength <= ForwardMiddleware.ShortAnswer
             ? attempt.UntilEnd()
-            : breakers.Report(attempt, verdict);
+            : breakers.Report(attempt, verdict, verdict >= Verdict.Failure ? FailureOf(answer) : null);
 
-    private static Verdict VerdictOf(HttpResponseMessage answer, bool isClientsDeadline) =>
+    private static Verdict VerdictOf(HttpResponseMessage answer, bool isClientsDeadline) => GrpcStatusOf(answer) is { } grpc
+        ? Verdicts.OfGrpc(grpc, isClientsDeadline)
+        : Verdicts.OfStatus((int)answer.StatusCode);
+
+    /// <summary>Of an answer whose verdict is a failure: a status that is one, so that it is short.</summary>
+    private static string FailureOf(HttpResponseMessage answer) =>
+        GrpcStatusOf(answer) is { } grpc ? $"grpc-status {grpc}" : $"status {(int)answer.StatusCode}";
+
+    private static string? GrpcStatusOf(HttpResponseMessage answer) =>
         answer.Version.Major == 2 && answer.Headers.NonValidated.TryGetValues("grpc-status", out var grpc) && grpc.Count == 1
-            ? Verdicts.OfGrpc(grpc.ToString(), isClientsDeadline)
-            : Verdicts.OfStatus((int)answer.StatusCode);
+            ? grpc.ToString()
+            : null;
 
     /// <summary>
     /// Time that ran out while the client still sent, or that others used up, says nothing about the destination. Nor does a connection

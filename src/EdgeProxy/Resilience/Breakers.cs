@@ -20,7 +20,8 @@ internal sealed partial class Breakers(
     public TimeSpan Now => time.GetElapsedTime(0);
 
     /// <summary>How an attempt went. Once for each pass; a pass that is left without a report gives no verdict.</summary>
-    public AttemptPass Report(AttemptPass pass, Verdict verdict)
+    /// <param name="failure">Which failure it was, for people; null when it was none.</param>
+    public AttemptPass Report(AttemptPass pass, Verdict verdict, string? failure)
     {
         if (pass.Circuit is not { } circuit || pass.IsReported)
         {
@@ -30,12 +31,12 @@ internal sealed partial class Breakers(
         var endedRow = 0;
         if (pass.IsProbe)
         {
-            EndProbe(pass, verdict);
+            EndProbe(pass, verdict, failure);
         }
         else if (circuit.Epoch == pass.Epoch && circuit.Settings.Enabled)
         {
             var now = Now;
-            endedRow = circuit.Count(verdict, now);
+            endedRow = circuit.Count(verdict, failure, now);
             if (verdict >= Verdict.Failure)
             {
                 OpenIfDue(pass, now);
@@ -55,7 +56,7 @@ internal sealed partial class Breakers(
 
         if (pass.IsProbe)
         {
-            EndProbe(pass, Verdict.HardFailure);
+            EndProbe(pass, Verdict.HardFailure, AttemptEnd.ShortOfBytes);
             return;
         }
 
@@ -70,7 +71,7 @@ internal sealed partial class Breakers(
         pass.Runtime?.Leave();
         if (pass is { IsProbe: true, IsReported: false })
         {
-            EndProbe(pass, Verdict.None);
+            EndProbe(pass, Verdict.None, null);
         }
     }
 
@@ -159,7 +160,7 @@ internal sealed partial class Breakers(
         }
     }
 
-    private void EndProbe(AttemptPass pass, Verdict verdict)
+    private void EndProbe(AttemptPass pass, Verdict verdict, string? failure)
     {
         var circuit = pass.Circuit!;
         var cluster = ClusterRuntime.Of(pass.Cluster!);
@@ -182,8 +183,8 @@ internal sealed partial class Breakers(
             }
             else if (isClusters || DestinationSurvey.Of(pass.Cluster!, pass.Destination!, now).SoundOthers > 0)
             {
-                circuit.Count(verdict, now); // whether it answered decides what may bring it back
-                Open(pass.Cluster!, isClusters ? null : pass.Destination, circuit, "its probe failed", now);
+                circuit.Count(verdict, failure, now); // whether it answered decides what may bring it back
+                Open(pass.Cluster!, isClusters ? null : pass.Destination, circuit, "its probe failed: " + failure, now);
             }
             else
             {

@@ -20,6 +20,7 @@ internal sealed class Circuit(BreakerSettings settings, OpenTimes times)
     private volatile bool _isAnswering;
     private int _epoch;
     private string? _reason;
+    private volatile string? _lastFailure;
     private long _notBefore;
 
     public BreakerSettings Settings => settings;
@@ -55,8 +56,9 @@ internal sealed class Circuit(BreakerSettings settings, OpenTimes times)
         Breaker.Due is { } due ? today + (due - now) : null,
         Breaker.State == BreakerState.Closed ? null : _reason);
 
+    /// <param name="failure">Which failure it was, for people; null when it was none.</param>
     /// <returns>Failures without doubt in a row that this ends: none, if it is not a success after all.</returns>
-    public int Count(Verdict verdict, TimeSpan now)
+    public int Count(Verdict verdict, string? failure, TimeSpan now)
     {
         if (verdict == Verdict.None)
         {
@@ -76,6 +78,7 @@ internal sealed class Circuit(BreakerSettings settings, OpenTimes times)
 
         if (verdict >= Verdict.Failure)
         {
+            _lastFailure = failure;
             Interlocked.Increment(ref _inRow);
         }
         else if (Volatile.Read(ref _inRow) != 0)
@@ -96,7 +99,7 @@ internal sealed class Circuit(BreakerSettings settings, OpenTimes times)
     public void Amend(TimeSpan now, int ended)
     {
         _window.Amend(now);
-        _isAnswering = true;
+        (_isAnswering, _lastFailure) = (true, AttemptEnd.ShortOfBytes);
         var row = Volatile.Read(ref _hardInRow);
         for (int seen; (seen = Interlocked.CompareExchange(ref _hardInRow, Math.Max(row, ended) + 1, row)) != row; row = seen)
         {
@@ -109,12 +112,14 @@ internal sealed class Circuit(BreakerSettings settings, OpenTimes times)
         var (hard, any) = (Volatile.Read(ref _hardInRow), Volatile.Read(ref _inRow));
         if (hard >= settings.ConsecutiveFailures || any >= settings.MinimumRequests)
         {
-            return string.Create(CultureInfo.InvariantCulture, $"{Math.Max(hard, any)} failures in a row");
+            return string.Create(CultureInfo.InvariantCulture, $"{Math.Max(hard, any)} failures in a row, the last: {_lastFailure}");
         }
 
         var (total, failures) = _window.Read(now);
         return total >= settings.MinimumRequests && failures >= settings.FailureRatio * total
-            ? string.Create(CultureInfo.InvariantCulture, $"{failures} of {total} requests failed within {settings.Window.TotalSeconds} s")
+            ? string.Create(
+                CultureInfo.InvariantCulture,
+                $"{failures} of {total} requests failed within {settings.Window.TotalSeconds} s, the last: {_lastFailure}")
             : null;
     }
 

@@ -78,7 +78,7 @@ internal sealed class ForwardMiddleware(RequestDelegate next, Breakers breakers,
         }
         else if (edge.Attempt.IsUntilEnd && error is null && edge.Overdue is not { IsCounted: true })
         {
-            edge.Attempt = breakers.Report(edge.Attempt, Verdict.Success);
+            edge.Attempt = breakers.Report(edge.Attempt, Verdict.Success, null);
         }
 
         breakers.Leave(edge.Attempt);

@@ -62,7 +62,7 @@ public sealed class PassiveHealthTests
         }
 
         var view = await ActiveHealthTests.DestinationAsync(edge, "b");
-        Assert.Equal("5 of 5 requests failed", view.GetProperty("reason").GetString());
+        Assert.Equal("5 of 5 requests failed, the last: upstream_connection_reset", view.GetProperty("reason").GetString());
         var length = view.GetProperty("until").GetDateTimeOffset() - view.GetProperty("since").GetDateTimeOffset();
         Assert.InRange(length.TotalMinutes, 59, 61);
     }
@@ -79,7 +79,8 @@ public sealed class PassiveHealthTests
         await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address, cluster: Passive("00:00:00.500")));
         var log = Log.Of(edge);
         await FailAsync(edge, 5);
-        Assert.Contains(log.Entries(LogLevel.Warning), entry => entry.Contains("up/a is Unhealthy by passive check: 5 of 5"));
+        Assert.Contains(log.Entries(LogLevel.Warning), entry => entry.Contains(
+            "up/a is Unhealthy by passive check: 5 of 5 requests failed, the last: status 500"));
 
         Volatile.Write(ref sick, false);
         await Wait.UntilAsync(async () => (await edge.Client.GetAsync("/")).StatusCode == HttpStatusCode.OK, "back");

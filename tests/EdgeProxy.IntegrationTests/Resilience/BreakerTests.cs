@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.WebSockets;
 using System.Text.Json;
 using EdgeProxy.IntegrationTests.Peers;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging;
 using Xunit;
 using static EdgeProxy.IntegrationTests.Resilience.Breaking;
@@ -29,12 +30,29 @@ public sealed class BreakerTests
         Assert.Equal(5, a.Hits);
         var said = Assert.Single(log.Entries(LogLevel.Warning), entry => entry.Contains("Breaker of", StringComparison.Ordinal));
         Assert.Contains("Cluster up is Open", said);
-        Assert.Contains("5 failures in a row", said);
+        Assert.Contains("5 failures in a row, the last: status 503", said);
         Assert.Equal(("open", "closed"), await StatesAsync(edge));
         var metrics = await edge.Admin.GetStringAsync("/metrics");
         Assert.Contains("edgeproxy_breaker_state{cluster=\"up\",destination=\"\"} 1", metrics);
         Assert.Contains("edgeproxy_breaker_transitions_total{cluster=\"up\",destination=\"\"} 1", metrics);
         Assert.Contains("edgeproxy_destinations{cluster=\"up\",state=\"ejected\"} 0", metrics);
+    }
+
+    [Fact]
+    public async Task A_failed_gRPC_call_is_named_by_its_own_status()
+    {
+        await using var a = await Upstream.StartAsync(
+            context =>
+            {
+                (context.Response.ContentType, context.Response.Headers["grpc-status"]) = ("application/grpc", "14");
+                return Task.CompletedTask;
+            }, HttpProtocols.Http2);
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(
+            a.Address, cluster: "\"HttpRequest\": { \"Version\": \"2\", \"VersionPolicy\": \"RequestVersionExact\" }"));
+        await OpenAsync(edge);
+        Assert.EndsWith(
+            "5 failures in a row, the last: grpc-status 14",
+            (await ClusterAsync(edge)).GetProperty("breaker").GetProperty("reason").GetString());
     }
 
     [Fact]
@@ -61,8 +79,8 @@ public sealed class BreakerTests
         var (since, until) = (Time(ejected, "since")!.Value, Time(ejected, "until")!.Value);
         Assert.True(since > before);
         Assert.InRange((until - since).TotalSeconds, 2.6, 3.4); // chance changes it by a tenth
-        Assert.Equal("5 failures in a row", Word(ejected, "reason"));
-        Assert.Equal("5 failures in a row", Breaker(ejected).Reason);
+        Assert.Equal("5 failures in a row, the last: status 503", Word(ejected, "reason"));
+        Assert.Equal("5 failures in a row, the last: status 503", Breaker(ejected).Reason);
         Assert.Equal(until, Breaker(ejected).Until);
         Assert.InRange((since - Breaker(ejected).Since!.Value).TotalSeconds, 0, 1);
 

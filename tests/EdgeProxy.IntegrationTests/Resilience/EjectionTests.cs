@@ -9,12 +9,12 @@ namespace EdgeProxy.IntegrationTests.Resilience;
 public sealed class EjectionTests
 {
     [Theory]
-    [InlineData("500")]
-    [InlineData("reset")]
-    [InlineData("hang")]
-    [InlineData("garbage")]
-    [InlineData("truncated")]
-    public async Task One_of_three_that_misbehaves_is_left_out_and_comes_back_when_it_has_healed(string trouble)
+    [InlineData("500", "status 500")]
+    [InlineData("reset", "closed")]
+    [InlineData("hang", "timeout")]
+    [InlineData("garbage", "protocol_error")]
+    [InlineData("truncated", "incomplete")]
+    public async Task One_of_three_that_misbehaves_is_left_out_and_comes_back_when_it_has_healed(string trouble, string word)
     {
         var healed = false;
         await using var bad = RawUpstream.Start(async connection =>
@@ -48,13 +48,20 @@ public sealed class EjectionTests
         await using var c = await Upstream.StartAsync("good");
         await using var edge = await Edge.StartAsync(Three(
             bad.Address, b.Address, c.Address, Quick + ", \"HttpRequest\": { \"ActivityTimeout\": \"300ms\" }", ", \"Timeout\": \"10m\""));
+        var log = Log.Of(edge);
         await LoadUntilAsync(edge, async () => (await DestinationAsync(edge, 0)).GetProperty("state").GetString() == "ejected");
         Assert.True((await DestinationAsync(edge, 1)).GetProperty("available").GetBoolean());
+        Assert.Contains(Openings(), opening => opening.Contains($", the last: {word} ", StringComparison.Ordinal));
+        await LoadUntilAsync(edge, () => Task.FromResult(Openings().Any(opening =>
+            opening.Contains($"its probe failed: {word} ", StringComparison.Ordinal))));
 
         Volatile.Write(ref healed, true);
         await LoadUntilAsync(edge, async () =>
             (await DestinationAsync(edge, 0)).GetProperty("breaker").GetProperty("state").GetString() == "closed");
         await LoadUntilAsync(edge, async () => await edge.Client.GetStringAsync("/") == "bad");
+
+        IEnumerable<string> Openings() =>
+            log.Entries(LogLevel.Warning).Where(entry => entry.Contains("up/a is Open", StringComparison.Ordinal));
     }
 
     [Fact]

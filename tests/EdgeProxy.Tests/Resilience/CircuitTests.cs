@@ -108,7 +108,7 @@ public sealed class CircuitTests
         Count(circuit, Verdict.Failure, 19);
         Assert.Null(circuit.ReasonToOpen(TimeSpan.FromSeconds(1)));
         Count(circuit, Verdict.Failure, 1);
-        Assert.Equal("20 failures in a row", circuit.ReasonToOpen(TimeSpan.FromSeconds(1)));
+        Assert.Equal("20 failures in a row, the last: Failure", circuit.ReasonToOpen(TimeSpan.FromSeconds(1)));
     }
 
     [Fact]
@@ -117,10 +117,10 @@ public sealed class CircuitTests
         var circuit = new Circuit(new BreakerSettings { ConsecutiveFailures = 100 }, Times);
         for (var i = 0; i < 20; i++)
         {
-            circuit.Amend(TimeSpan.FromSeconds(1), circuit.Count(Verdict.Success, TimeSpan.FromSeconds(1)));
+            circuit.Amend(TimeSpan.FromSeconds(1), circuit.Count(Verdict.Success, null, TimeSpan.FromSeconds(1)));
         }
 
-        Assert.Contains("20 of 20", circuit.ReasonToOpen(TimeSpan.FromSeconds(1)));
+        Assert.Equal("20 of 20 requests failed within 30 s, the last: incomplete", circuit.ReasonToOpen(TimeSpan.FromSeconds(1)));
     }
 
     [Theory]
@@ -136,7 +136,7 @@ public sealed class CircuitTests
         BreakOff(circuit, 4, atATime);
         Assert.Null(circuit.ReasonToOpen(TimeSpan.FromSeconds(1)));
         BreakOff(circuit, 1, 1);
-        Assert.Equal("5 failures in a row", circuit.ReasonToOpen(TimeSpan.FromSeconds(1)));
+        Assert.Equal("5 failures in a row, the last: incomplete", circuit.ReasonToOpen(TimeSpan.FromSeconds(1)));
     }
 
     [Fact]
@@ -221,7 +221,7 @@ public sealed class CircuitTests
     {
         for (var i = 0; i < times; i++)
         {
-            circuit.Count(verdict, TimeSpan.FromSeconds(1));
+            circuit.Count(verdict, verdict >= Verdict.Failure ? $"{verdict}" : null, TimeSpan.FromSeconds(1));
         }
     }
 
@@ -230,7 +230,7 @@ public sealed class CircuitTests
         while (count > 0)
         {
             var begun = Enumerable.Range(0, Math.Min(count, atATime))
-                .Select(_ => circuit.Count(Verdict.Success, TimeSpan.FromSeconds(1))).ToList();
+                .Select(_ => circuit.Count(Verdict.Success, null, TimeSpan.FromSeconds(1))).ToList();
             begun.ForEach(ended => circuit.Amend(TimeSpan.FromSeconds(1), ended));
             count -= begun.Count;
         }
