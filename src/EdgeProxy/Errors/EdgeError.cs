@@ -52,6 +52,9 @@ internal sealed record EdgeFailure(EdgeError Error)
     /// <summary>Whole seconds until the request may be sent again; null when unknown or never.</summary>
     public int? RetryAfterSeconds { get; init; }
 
+    /// <summary>Why, for the log alone, where no exception says it.</summary>
+    public string? Cause { get; init; }
+
     /// <summary>Names of the limits that refused the request.</summary>
     public IReadOnlyList<string> ViolatedPolicies { get; init; } = [];
 }

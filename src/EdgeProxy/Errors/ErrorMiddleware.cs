@@ -38,7 +38,7 @@ internal sealed partial class ErrorMiddleware(
         if (edge.Failure is { } failure)
         {
             metrics.Count(failure.Error, edge.Route?.RouteId ?? EdgeMeter.NoRoute);
-            failures.Note(context, failure.Error, escaped);
+            failures.Note(context, failure, escaped);
             await EndAsync(context, failure, escaped is not null, body);
         }
         else if (edge.UploadEndedEarly)

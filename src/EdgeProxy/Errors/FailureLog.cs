@@ -19,10 +19,11 @@ internal sealed partial class FailureLog(TimeProvider time, ILogger<FailureLog> 
     private long _taken;
 
     /// <param name="context">The request that failed.</param>
-    /// <param name="error">What clients and policies did is not logged.</param>
+    /// <param name="failure">What clients and policies did is not logged.</param>
     /// <param name="exception">What reached the top; null when nothing did.</param>
-    public void Note(HttpContext context, EdgeError error, Exception? exception)
+    public void Note(HttpContext context, EdgeFailure failure, Exception? exception)
     {
+        var error = failure.Error;
         if (error.Source is not (ErrorSource.Edge or ErrorSource.Upstream) || !Take())
         {
             return;
@@ -31,7 +32,7 @@ internal sealed partial class FailureLog(TimeProvider time, ILogger<FailureLog> 
         var edge = context.Edge();
         var destination = context.Features.Get<IReverseProxyFeature>()?.ProxiedDestination?.DestinationId;
         exception ??= context.GetForwarderErrorFeature()?.Exception;
-        var cause = CauseOf(exception);
+        var cause = failure.Cause ?? CauseOf(exception);
         if (TimeBounds.Of(error, edge, exception) is { } bound)
         {
             cause = $"{bound} was over: {cause}";

@@ -97,7 +97,7 @@ internal sealed record BucketAnswer(string Policy, string Key, bool Unlimited, i
 
 /// <summary>Answer of `GET /v1/ratelimits/{policy}/top`.</summary>
 /// <param name="Busiest">Those who asked most, most first; keys held to nothing are not counted.</param>
-/// <param name="Refused">Those who were refused most, most first; in shadow, those who would have been.</param>
+/// <param name="Refused">Those who were refused most, most first; in shadow, those who would have been. Not for want of the store.</param>
 internal sealed record TopAnswer(string Policy, IReadOnlyList<TopKey> Busiest, IReadOnlyList<TopKey> Refused)
 {
     public static TopAnswer Of(RateLimitPolicy policy, TopClients top)

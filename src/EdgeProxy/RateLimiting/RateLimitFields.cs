@@ -31,7 +31,11 @@ internal static class RateLimitFields
         var edge = context.Edge();
         var verdict = edge.RateLimits!;
         edge.Failure ??= verdict.Outcome == TakeOutcome.Unavailable
-            ? new EdgeFailure(EdgeErrors.RateLimiterUnavailable) { RetryAfterSeconds = 1 }
+            ? new EdgeFailure(EdgeErrors.RateLimiterUnavailable)
+            {
+                RetryAfterSeconds = 1,
+                Cause = $"the store cannot be asked, and OnStoreOutage of {verdict.ClosedPolicy} is Closed",
+            }
             : new EdgeFailure(verdict.IsQuota ? EdgeErrors.QuotaExceeded : EdgeErrors.RateLimited)
             {
                 RetryAfterSeconds = verdict.RetryAfterMicros is { } wait

@@ -66,6 +66,23 @@ internal sealed class RateLimitVerdict(int policies, long cost = Rate.Token)
         }
     }
 
+    /// <summary>The first policy that refused since its store cannot be asked; null when none did.</summary>
+    public string? ClosedPolicy
+    {
+        get
+        {
+            foreach (ref var take in Takes)
+            {
+                if (take is { IsShadow: false, Outcome: TakeOutcome.Unavailable })
+                {
+                    return take.Policy.Name;
+                }
+            }
+
+            return null;
+        }
+    }
+
     /// <summary>A limit counted by the hour or longer is among those that refused.</summary>
     public bool IsQuota { get; private set; }
 

@@ -80,7 +80,7 @@ internal sealed class TopClients(TimeProvider time, Revisions revisions)
         {
             part.MoveTo(window);
             part.Asked.See(take.Name);
-            if (take.Outcome != TakeOutcome.Admitted)
+            if (take.Outcome == TakeOutcome.Refused) // not for want of the store, which is no client's doing
             {
                 part.Refused.See(take.Name);
             }

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using EdgeProxy.IntegrationTests.Peers;
+using Microsoft.Extensions.Logging;
 using Xunit;
 
 namespace EdgeProxy.IntegrationTests.RateLimiting;
@@ -86,6 +87,26 @@ public sealed class SharedLimitsTests
         {
             Assert.Equal(code, (await last.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("code").GetString());
         }
+    }
+
+    [Theory, InlineData("Strict"), InlineData("Leased")]
+    public async Task What_is_refused_for_want_of_a_store_is_no_client_s_doing_and_the_log_says_why(string decide)
+    {
+        await using var upstream = await Upstream.StartAsync();
+        var policy = Hourly(3, decide).Replace("\"Per\"", "\"OnStoreOutage\": \"Closed\", \"Per\"", StringComparison.Ordinal);
+        await using var edge = await StartAsync($"127.0.0.1:{RedisServer.FreePort()}", upstream, policy);
+        var log = Log.Of(edge);
+
+        Assert.Equal(0, await AdmittedAsync(edge, 5));
+
+        Assert.Equal(5, log.Entries(LogLevel.Warning).Count(entry => entry.Contains(
+            "destination -; the store cannot be asked, and OnStoreOutage of standard is Closed", StringComparison.Ordinal)));
+        var top = await edge.Admin.GetFromJsonAsync<JsonElement>("/v1/ratelimits/standard/top");
+        Assert.Equal(5, top.GetProperty("busiest")[0].GetProperty("count").GetInt32());
+        Assert.Equal(0, top.GetProperty("refused").GetArrayLength());
+        Assert.Contains(
+            "edgeproxy_ratelimit_decisions_total{policy=\"standard\",decision=\"deny\",source=\"local\"} 5",
+            await edge.Admin.GetStringAsync("/metrics"));
     }
 
     [Fact]

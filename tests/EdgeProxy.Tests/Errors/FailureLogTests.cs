@@ -24,7 +24,7 @@ public sealed class FailureLogTests
     [Fact]
     public void A_failure_is_a_line_with_its_request_its_code_and_its_innermost_cause()
     {
-        _log.Note(_context, EdgeErrors.UpstreamConnectionRefused, new HttpRequestException("outer", new IOException("reset by peer")));
+        _log.Note(_context, new(EdgeErrors.UpstreamConnectionRefused), new HttpRequestException("outer", new IOException("reset by peer")));
 
         var line = Assert.Single(_lines.All);
         Assert.StartsWith(
@@ -47,7 +47,7 @@ public sealed class FailureLogTests
     [Theory, MemberData(nameof(Times))]
     public void A_line_names_the_setting_whose_time_was_over(string code, Exception? exception, string? setting)
     {
-        _log.Note(_context, EdgeErrors.All.Single(error => error.Code == code), exception);
+        _log.Note(_context, new(EdgeErrors.All.Single(error => error.Code == code)), exception);
 
         var line = Assert.Single(_lines.All);
         Assert.Equal(setting is not null, line.Contains($"destination -; {setting} was over: ", StringComparison.Ordinal));
@@ -59,7 +59,7 @@ public sealed class FailureLogTests
     {
         _context.Edge().IsClientsDeadline = true;
 
-        _log.Note(_context, EdgeErrors.DeadlineExceeded, null);
+        _log.Note(_context, new(EdgeErrors.DeadlineExceeded), null);
 
         Assert.EndsWith("; grpc-timeout was over: -", Assert.Single(_lines.All), StringComparison.Ordinal);
     }
@@ -69,7 +69,7 @@ public sealed class FailureLogTests
     {
         foreach (var error in EdgeErrors.All.Where(error => error.Source is ErrorSource.Client or ErrorSource.Policy))
         {
-            _log.Note(_context, error, null);
+            _log.Note(_context, new(error), null);
         }
 
         Assert.Empty(_lines.All);
@@ -82,7 +82,7 @@ public sealed class FailureLogTests
         {
             for (var i = 0; i < 100; i++)
             {
-                _log.Note(_context, EdgeErrors.NoHealthyDestination, null);
+                _log.Note(_context, new(EdgeErrors.NoHealthyDestination), null);
             }
 
             Assert.Equal(FailureLog.LinesMax * second, _lines.All.Count);
