@@ -6,7 +6,8 @@ namespace EdgeProxy.Resilience;
 internal sealed record StateOrder(string? State);
 
 /// <param name="Lasts">How long the order holds, in words.</param>
-internal sealed record StateOrdered(string Cluster, string Destination, string State, string Lasts);
+/// <param name="Warning">What is wrong with the cluster now; null when nothing is.</param>
+internal sealed record StateOrdered(string Cluster, string Destination, string State, string Lasts, string? Warning);
 
 /// <summary>Orders to destinations: take requests, drain, or take none.</summary>
 internal static class BalancingAdmin
@@ -14,6 +15,8 @@ internal static class BalancingAdmin
     private const string NoOrderLeft = "as configured: no order is left";
 
     private const string Lasts = "until a reload changes the configured state or address of this destination, or the process ends";
+
+    private const string NoneLeft = "no destination of the cluster is available";
 
     public static void MapDestinations(this IEndpointRouteBuilder admin, IServiceProvider edge)
     {
@@ -35,7 +38,8 @@ internal static class BalancingAdmin
 
                 keeper.Order(cluster, known, mode);
                 var lasts = DestinationRuntime.Of(known).IsOrdered ? Lasts : NoOrderLeft;
-                return Results.Ok(new StateOrdered(cluster.ClusterId, known.DestinationId, mode.ToString(), lasts));
+                var warning = cluster.DestinationsState.AvailableDestinations.Count == 0 ? NoneLeft : null;
+                return Results.Ok(new StateOrdered(cluster.ClusterId, known.DestinationId, mode.ToString(), lasts, warning));
             })
             .Produces<StateOrdered>()
             .WithSummary("Order a destination to be Up, Draining or Down. " + char.ToUpperInvariant(Lasts[0]) + Lasts[1..]

@@ -25,9 +25,14 @@ internal sealed partial class DestinationKeeper(
             LogOrdered(logger, cluster.ClusterId, destination.DestinationId, mode);
         }
 
+        var had = cluster.DestinationsState.AvailableDestinations.Count;
         runtime.Order(mode);
         ClusterRuntime.Of(cluster).RefreshDestinations(cluster);
         clusters.UpdateAvailableDestinations(cluster);
+        if (had > 0 && cluster.DestinationsState.AvailableDestinations.Count == 0)
+        {
+            LogNoneLeft(logger, cluster.ClusterId, destination.DestinationId, mode);
+        }
     }
 
     private void Apply(ClusterState cluster)
@@ -41,4 +46,9 @@ internal sealed partial class DestinationKeeper(
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Destination {Cluster}/{Destination} is {Mode} by order of the admin API")]
     private static partial void LogOrdered(ILogger logger, string cluster, string destination, DestinationMode mode);
+
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "No destination of cluster {Cluster} is available: the last one, {Destination}, was ordered to be {Mode}")]
+    private static partial void LogNoneLeft(ILogger logger, string cluster, string destination, DestinationMode mode);
 }

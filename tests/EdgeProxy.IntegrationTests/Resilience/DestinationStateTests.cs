@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using EdgeProxy.IntegrationTests.Peers;
+using Microsoft.Extensions.Logging;
 using Xunit;
 
 namespace EdgeProxy.IntegrationTests.Resilience;
@@ -67,6 +68,30 @@ public sealed class DestinationStateTests
 
         await OrderAsync(edge, "a", configured); // none to end
         Assert.Equal((state, false), await StateAsync(edge, 0));
+    }
+
+    [Fact]
+    public async Task An_order_that_leaves_a_cluster_without_an_available_destination_says_so_once()
+    {
+        await using var a = await Upstream.StartAsync("a");
+        await using var b = await Upstream.StartAsync("b");
+        await using var edge = await Edge.StartAsync(Two(a, b));
+        var log = Log.Of(edge);
+        Assert.Null(await WarningAsync("a", "Draining"));
+        Assert.Empty(log.Entries(LogLevel.Warning));
+
+        Assert.Equal("no destination of the cluster is available", await WarningAsync("b", "Draining"));
+        Assert.Equal("no destination of the cluster is available", await WarningAsync("b", "Down"));
+        var said = Assert.Single(log.Entries(LogLevel.Warning));
+        Assert.Contains("No destination of cluster up is available: the last one, b, was ordered to be Draining", said);
+
+        Assert.Null(await WarningAsync("a", "Up"));
+
+        async Task<string?> WarningAsync(string destination, string state)
+        {
+            using var answer = await OrderAsync(edge, destination, state);
+            return (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("warning").GetString();
+        }
     }
 
     [Fact]
