@@ -32,6 +32,8 @@ internal static class HedgeSection
     {
         var alone = draft.Clusters.Where(cluster => cluster.Config.Destinations is { Count: 1 }).Select(cluster => cluster.Entry.Id)
             .ToHashSet(StringComparer.OrdinalIgnoreCase);
+        var clusters = draft.Clusters.ToLookup(
+            cluster => cluster.Entry.Id, cluster => cluster.Entry.Section, StringComparer.OrdinalIgnoreCase);
         foreach (var route in draft.Routes)
         {
             if (route.Entry.Section.Find("Hedge") is ObjectNode hedge && route.Config.ClusterId is { } cluster && alone.Contains(cluster))
@@ -39,10 +41,19 @@ internal static class HedgeSection
                 faults.Warn(FaultCodes.UnusedHedge, hedge.Place, hedge.Path, "nothing is sent twice: the cluster has one destination");
             }
 
-            if (route.Entry.Section.Object("Hedge").Find("After") is ScalarNode after
-                && DurationText.TryParse(after.Text, out var value) && (value < Least || value > Most))
+            if (route.Entry.Section.Object("Hedge").Find("After") is not ScalarNode after
+                || !DurationText.TryParse(after.Text, out var value))
+            {
+                continue;
+            }
+
+            if (value < Least || value > Most)
             {
                 faults.Error(FaultCodes.OutOfRange, after, $"{after.Shown} is not {When.Expected}");
+            }
+            else if (TimeoutSection.OwnerOf(route, clusters)?.Object("Timeouts").OptionalDuration("PerTry") <= value)
+            {
+                faults.Warn(FaultCodes.UnusedHedge, after.Place, after.Path, "nothing is sent twice: Timeouts.PerTry is over by then");
             }
         }
     }

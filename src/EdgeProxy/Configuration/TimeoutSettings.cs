@@ -77,6 +77,10 @@ internal static class TimeoutSection
         }
     }
 
+    /// <summary>Whose `Timeouts` hold for a route: its own whole, when it writes any; else those of its cluster, if that exists.</summary>
+    public static Section? OwnerOf(RouteDraft route, ILookup<string, Section> clusters) =>
+        route.Entry.Section.Has("Timeouts") ? route.Entry.Section : clusters[route.Config.ClusterId ?? ""].FirstOrDefault();
+
     /// <param name="routes">Those that the owner's `Timeouts` hold for.</param>
     private static void WarnUnmet(Section owner, IReadOnlyList<Section> routes, string why, FaultList faults)
     {

@@ -81,6 +81,21 @@ public sealed class SlipTests
     [InlineData("/orders/*", "literal_star")]
     [InlineData("/orders/{**rest}", null)]
     [InlineData("/orders/{*rest}", null)]
+    [Theory]
+    [InlineData("\"Hedge\": { \"After\": \"2s\" }, \"Timeouts\": { \"PerTry\": \"1s\" }", "", true)]
+    [InlineData("\"Hedge\": { \"After\": \"1s\" }, \"Timeouts\": { \"PerTry\": \"1s\" }", "", true)]
+    [InlineData("\"Hedge\": { \"After\": \"900ms\" }, \"Timeouts\": { \"PerTry\": \"1s\" }", "", false)]
+    [InlineData("\"Hedge\": { \"After\": \"2s\" }", "\"Timeouts\": { \"PerTry\": \"1s\" }", true)]
+    [InlineData("\"Hedge\": { \"After\": \"2s\" }, \"Timeouts\": {}", "\"Timeouts\": { \"PerTry\": \"1s\" }", false)]
+    [InlineData("\"Hedge\": {}", "\"Timeouts\": { \"PerTry\": \"1ms\" }", false)]
+    [InlineData("\"Hedge\": { \"After\": \"2s\" }", "", false)]
+    public void A_hedge_that_begins_when_the_first_attempt_is_over_is_warned_of(string route, string cluster, bool isWarned) =>
+        AssertWarning(
+            "unused_hedge",
+            isWarned ? "$.ReverseProxy.Routes.r.Hedge.After" : null,
+            Configurations.Document(route, cluster).Replace(
+                "\"d\":", "\"e\": { \"Address\": \"http://127.0.0.1:5002/\" }, \"d\":", StringComparison.Ordinal));
+
     public void A_star_that_takes_one_path_only_is_warned_of(string path, string? code)
     {
         var read = Configurations.Read(Configurations.Document().Replace("/{**rest}", path, StringComparison.Ordinal));
