@@ -56,11 +56,7 @@ internal sealed class ShapeCheck(FaultList faults)
             }
             else
             {
-                _levels ??= new KeyLevels(_root!);
-                var hint = _levels.HintFor(member.Name, shape) is { } place ? "; " + place : "";
-                faults.Error(
-                    FaultCodes.UnknownKey, member.Place, node.PathOf(member.Name), $"there is no key \"{member.Name}\" here{hint}",
-                    Nearest.To(member.Name, shape.Keys.Select(k => k.Name)));
+                ReportUnknown(node, member, shape);
             }
         }
 
@@ -72,6 +68,21 @@ internal sealed class ShapeCheck(FaultList faults)
             }
         }
     }
+
+    /// <summary>With one hint: where the name belongs, unless it is a slip of the pen for a key that is here.</summary>
+    private void ReportUnknown(ObjectNode node, Member member, ObjectShape shape)
+    {
+        var near = Nearest.To(member.Name, shape.Keys.Select(k => k.Name));
+        _levels ??= new KeyLevels(_root!);
+        var place = near is not null && IsSlip(member, shape.Get(near)) ? null : _levels.HintFor(member.Name, shape);
+        faults.Error(
+            FaultCodes.UnknownKey, member.Place, node.PathOf(member.Name),
+            $"there is no key \"{member.Name}\" here" + (place is null ? "" : "; " + place),
+            place is null ? near : null);
+    }
+
+    private static bool IsSlip(Member member, Key near) =>
+        Nearest.Edits(member.Name, near.Name) == 1 && (member.Value is ObjectNode || near.Shape is not (ObjectShape or MapShape));
 
     private void CheckEntries(ObjectNode node, MapShape shape)
     {

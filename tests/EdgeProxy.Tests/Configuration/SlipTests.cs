@@ -28,11 +28,15 @@ public sealed class SlipTests
     [InlineData("cluster", "\"RateLimits\": []", "it belongs to a route")]
     [InlineData("cluster", "\"Idle\": \"5s\"", "it belongs to Timeouts")]
     [InlineData("cluster", "\"idle\": \"5s\"", "it belongs to Timeouts")]
-    [InlineData("cluster", "\"Timeout\": \"5s\"", "it belongs to a route or HealthCheck.Active; did you mean \"Timeouts\"?")]
+    [InlineData("cluster", "\"Timeout\": \"5s\"", "it belongs to a route or HealthCheck.Active")]
+    [InlineData("cluster", "\"Timeout\": {}", "here; did you mean \"Timeouts\"?")]
     [InlineData("cluster", "\"Attempts\": 3", "it belongs to Retry of a route")]
     [InlineData("cluster", "\"Weight\": 3", "it belongs to a destination")]
     [InlineData("cluster", "\"Timeouts\": { \"SlowStart\": \"5s\" }", "it belongs to a cluster")]
     [InlineData("route", "\"CircuitBreaker\": {}", "it belongs to a cluster")]
+    [InlineData("cluster", "\"Timeouts\": { \"ResponseHeader\": \"5s\" }", "here; did you mean \"ResponseHeaders\"?")]
+    [InlineData("route", "\"PerTry\": \"5s\"", "here; it belongs to Timeouts")] // not Retry
+    [InlineData("route", "\"Hosts\": [ \"a.example\" ]", "here; it belongs to Match")] // not Cost
     [InlineData("route", "\"Methods\": [ \"GET\" ]", "it belongs to Match")]
     [InlineData("route", "\"PathPrefix\": \"/\"", "it belongs to Transforms")]
     [InlineData("route", "\"Connect\": \"5s\"", "it belongs to Timeouts of a cluster")]
@@ -78,10 +82,6 @@ public sealed class SlipTests
             "\"d\":", hasOther ? "\"e\": { \"Address\": \"http://127.0.0.1:5002/\" }, \"d\":" : "\"d\":", StringComparison.Ordinal));
 
     [Theory]
-    [InlineData("/orders/*", "literal_star")]
-    [InlineData("/orders/{**rest}", null)]
-    [InlineData("/orders/{*rest}", null)]
-    [Theory]
     [InlineData("\"Hedge\": { \"After\": \"2s\" }, \"Timeouts\": { \"PerTry\": \"1s\" }", "", true)]
     [InlineData("\"Hedge\": { \"After\": \"1s\" }, \"Timeouts\": { \"PerTry\": \"1s\" }", "", true)]
     [InlineData("\"Hedge\": { \"After\": \"900ms\" }, \"Timeouts\": { \"PerTry\": \"1s\" }", "", false)]
@@ -96,6 +96,10 @@ public sealed class SlipTests
             Configurations.Document(route, cluster).Replace(
                 "\"d\":", "\"e\": { \"Address\": \"http://127.0.0.1:5002/\" }, \"d\":", StringComparison.Ordinal));
 
+    [Theory]
+    [InlineData("/orders/*", "literal_star")]
+    [InlineData("/orders/{**rest}", null)]
+    [InlineData("/orders/{*rest}", null)]
     public void A_star_that_takes_one_path_only_is_warned_of(string path, string? code)
     {
         var read = Configurations.Read(Configurations.Document().Replace("/{**rest}", path, StringComparison.Ordinal));
