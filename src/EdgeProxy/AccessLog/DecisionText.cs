@@ -49,6 +49,7 @@ internal static class DecisionText
         {
             json.WriteStartObject();
             WriteDecisions(json, edge, record);
+            WriteClient(json, edge);
             json.WriteEndObject();
         }
 
@@ -144,7 +145,7 @@ internal static class DecisionText
     private static void WriteRequest(Utf8JsonWriter json, HttpContext context, EdgeContext edge, bool withQuery)
     {
         var request = context.Request;
-        json.WriteString("client", Clip(edge.Client.Id, IdMax));
+        WriteClient(json, edge);
         json.WriteString("method", RequestLabels.Method(request.Method));
         json.WriteString("path", Clip(PathOf(context), TargetMax));
         if (withQuery && request.QueryString.Value is { Length: > 0 } query)
@@ -155,6 +156,8 @@ internal static class DecisionText
         json.WriteString("protocol", request.Protocol);
         json.WriteNumber("status", RequestLabels.Status(context, edge));
     }
+
+    private static void WriteClient(Utf8JsonWriter json, EdgeContext edge) => json.WriteString("client", Clip(edge.Client.Id, IdMax));
 
     /// <summary>The path as received; of a target that is a whole URI, which may name a user, the path alone.</summary>
     private static string PathOf(HttpContext context)

@@ -45,13 +45,18 @@ internal sealed class RequestRecorder(Revisions revisions, AccessLogQueue queue,
         {
             if (queue.HasRoom())
             {
-                if (ReferenceEquals(edge.ClientAddress, IPAddress.None)) // no route, or refused before anybody asked who it is
-                {
-                    ClientMiddleware.Identify(context, edge);
-                }
-
+                Identify(context, edge);
                 queue.Add(DecisionText.Line(context, edge, edge.Record!, time, edge.Revision.Edge.AccessLog.Query));
             }
+        }
+    }
+
+    /// <summary>What met no route, or was refused further up, has not been asked who it is.</summary>
+    private static void Identify(HttpContext context, EdgeContext edge)
+    {
+        if (ReferenceEquals(edge.ClientAddress, IPAddress.None))
+        {
+            ClientMiddleware.Identify(context, edge);
         }
     }
 
@@ -63,6 +68,7 @@ internal sealed class RequestRecorder(Revisions revisions, AccessLogQueue queue,
     {
         var context = (HttpContext)state;
         var edge = context.Edge();
+        Identify(context, edge);
         context.Response.Headers[EdgeFields.Decision] = DecisionText.Field(edge, edge.Record!);
         return Task.CompletedTask;
     }

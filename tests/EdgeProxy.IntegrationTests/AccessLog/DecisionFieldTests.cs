@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Cryptography;
 using System.Text.Json;
 using EdgeProxy.IntegrationTests.Peers;
 using Xunit;
@@ -26,6 +27,7 @@ public sealed class DecisionFieldTests
         var attempt = Assert.Single(decision.GetProperty("attempts").EnumerateArray());
         Assert.Equal(("a", "ok"), (attempt.GetProperty("destination").GetString(), attempt.GetProperty("outcome").GetString()));
         Assert.Matches("^[0-9a-f]{12}$", decision.GetProperty("revision").GetString());
+        Assert.Equal("127.0.0.1", decision.GetProperty("client").GetString());
         Assert.DoesNotContain(Ask, Assert.Single(upstream.Heads), StringComparison.OrdinalIgnoreCase);
     }
 
@@ -82,6 +84,26 @@ public sealed class DecisionFieldTests
         Assert.Equal(HttpStatusCode.TooManyRequests, refused.StatusCode);
         Assert.Equal("deny", decision.GetProperty("limits")[0].GetProperty("decision").GetString());
         Assert.Equal(0, decision.GetProperty("attempts").GetArrayLength());
+    }
+
+    [Theory]
+    [InlineData("/", "all")]
+    [InlineData("/nowhere", "(none)")]
+    public async Task Who_the_client_was_taken_for_is_told_where_no_route_asked_too(string path, string route)
+    {
+        await using var upstream = RawUpstream.Answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+        var hash = Convert.ToHexStringLower(SHA256.HashData("key-of-acme"u8));
+        await using var edge = await Edge.StartAsync(
+            $$"""
+            "Clients": { "ApiKey": { "Header": "X-Key", "Keys": { "acme": { "Sha256": "{{hash}}" } } } },
+            """ + Edge.OneRoute(upstream.Address).Replace("/{**rest}", "/", StringComparison.Ordinal),
+            token: Token);
+        using var request = new HttpRequestMessage(HttpMethod.Get, path) { Headers = { { Ask, Token }, { "X-Key", "key-of-acme" } } };
+
+        using var answer = await edge.Client.SendAsync(request);
+
+        var decision = JsonDocument.Parse(Assert.Single(answer.Headers.GetValues(Answer))).RootElement;
+        Assert.Equal((route, "acme"), (decision.GetProperty("route").GetString(), decision.GetProperty("client").GetString()));
     }
 
     [Theory, InlineData(true), InlineData(false)]
