@@ -84,7 +84,7 @@ internal static partial class EdgeErrors
     public static readonly EdgeError UpstreamResponseTruncated = new(
         "upstream_response_truncated", 502, "Response incomplete", "http_response_incomplete",
         Retryable.IfIdempotent, 14, Upstream,
-        "The upstream ended its answer early. The connection or stream is reset, and nothing is appended.");
+        "The upstream ended its answer early. The request may have been processed.");
 
     public static readonly EdgeError UpstreamUpgradeFailed = new(
         "upstream_upgrade_failed", 502, "Upgrade refused by upstream", "http_upgrade_failed",

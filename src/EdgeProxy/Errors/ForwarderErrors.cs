@@ -53,12 +53,7 @@ internal static class ForwarderErrors
 
             ForwarderError.ResponseBodyClient => EdgeErrors.ClientDisconnected,
             ForwarderError.ResponseBodyDestination when report.Exception is OperationCanceledException => EdgeErrors.UpstreamIdleTimeout,
-            ForwarderError.ResponseBodyDestination => UpstreamFaults.OfBody(report.Exception) switch
-            {
-                UpstreamFault.HeadTooLarge => EdgeErrors.UpstreamHeaderTooLarge,
-                UpstreamFault.Protocol => EdgeErrors.UpstreamProtocolError,
-                _ => EdgeErrors.UpstreamResponseTruncated,
-            },
+            ForwarderError.ResponseBodyDestination => OfBody(report.Exception),
             ForwarderError.ResponseHeaders => IsUpgrade(context)
                 ? EdgeErrors.UpstreamUpgradeFailed
                 : EdgeErrors.UpstreamProtocolError,
@@ -81,9 +76,10 @@ internal static class ForwarderErrors
         _ => OfRequest(exception),
     };
 
-    /// <summary>Why no answer came.</summary>
+    /// <summary>Why no answer came, or no more of one than could be held back.</summary>
     private static EdgeError OfRequest(Exception? exception) => UpstreamFaults.Of(exception) switch
     {
+        _ when exception is IncompleteAnswerException => OfBody(exception),
         UpstreamFault.Dns => EdgeErrors.DnsError,
         UpstreamFault.Refused or UpstreamFault.NotConnected => EdgeErrors.UpstreamConnectionRefused,
         UpstreamFault.ConnectTimeout => EdgeErrors.UpstreamConnectTimeout,
@@ -95,6 +91,14 @@ internal static class ForwarderErrors
         UpstreamFault.HeadTooLarge => EdgeErrors.UpstreamHeaderTooLarge,
         UpstreamFault.NoUpgrade => EdgeErrors.UpstreamUpgradeFailed,
         _ => EdgeErrors.UpstreamConnectionReset,
+    };
+
+    /// <summary>Why an answer's body did not come to its end.</summary>
+    private static EdgeError OfBody(Exception? exception) => UpstreamFaults.OfBody(exception) switch
+    {
+        UpstreamFault.HeadTooLarge => EdgeErrors.UpstreamHeaderTooLarge,
+        UpstreamFault.Protocol => EdgeErrors.UpstreamProtocolError,
+        _ => EdgeErrors.UpstreamResponseTruncated,
     };
 
     private static EdgeError OfUpload(HttpContext context, AggregateException exceptions)

@@ -1,24 +1,35 @@
+using System.Runtime.ExceptionServices;
+using EdgeProxy.Errors;
 using EdgeProxy.Yarp;
 
 namespace EdgeProxy.Resilience;
 
 /// <summary>
-/// Holds a short answer back until all of it is here, on routes with `Retry`: while nothing of it has gone to the client, one that breaks
-/// off, or whose rest does not come, can be tried again.
+/// Holds a short answer back until all of it is here, on routes with `Retry` or `Fallback`: while nothing of it has gone to the client,
+/// one that breaks off, or whose rest does not come, can be tried again, and is no worse than no answer when it cannot.
 /// </summary>
 internal sealed class AnswerHold(Breakers breakers, TimeProvider time)
 {
     /// <summary>For how long an answer is held where an attempt has no time of its own. What is not whole then goes on as it is.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
-    /// <summary>An answer of known and small length that has a body, and that nobody reads piece by piece.</summary>
-    public static bool IsFor(HttpRequestMessage request, HttpResponseMessage answer) =>
+    /// <summary>
+    /// An answer of known and small length that has a body, and that nobody reads piece by piece; not one that a client still sends for:
+    /// its rest may wait for that.
+    /// </summary>
+    public static bool IsFor(HttpRequestMessage request, HttpResponseMessage answer, HttpContext client) =>
         answer.Content.Headers.ContentLength is > 0 and <= ForwardMiddleware.ShortAnswer
         && (int)answer.StatusCode < StatusCodes.Status400BadRequest
-        && AnswerContent.HasBody(request, answer);
+        && AnswerContent.HasBody(request, answer)
+        && client.Request.Body is not Upload { IsAwaited: true };
 
-    /// <summary>How the attempt ended that had seemed good: it stands, or its answer has counted against its destination.</summary>
-    public async ValueTask<AttemptEnd> HoldAsync(HttpContext client, HttpResponseMessage answer, CancellationToken cancellation)
+    /// <summary>Holds the answer of an attempt that had seemed good.</summary>
+    /// <returns>
+    /// How that ended: the answer stands, or has counted against its destination. Then it can still be passed on as it comes, unless it is
+    /// broken, for the reason that is given.
+    /// </returns>
+    public async ValueTask<(AttemptEnd End, ExceptionDispatchInfo? Broken)> HoldAsync(
+        HttpContext client, HttpResponseMessage answer, CancellationToken cancellation)
     {
         var edge = client.Edge();
         var length = (int)answer.Content.Headers.ContentLength.GetValueOrDefault();
@@ -34,7 +45,7 @@ internal sealed class AnswerHold(Breakers breakers, TimeProvider time)
             return default;
         }
 
-        if (patience != edge.Timeouts.PerTry && !body.IsBroken)
+        if (patience != edge.Timeouts.PerTry && body.Failure is null)
         {
             return default; // it goes on, and its rest is still waited for
         }
@@ -55,7 +66,13 @@ internal sealed class AnswerHold(Breakers breakers, TimeProvider time)
             throw new OperationCanceledException(cancellation);
         }
 
-        return AttemptEnd.Incomplete;
+        if (body.Failure is not { } failure)
+        {
+            return (AttemptEnd.Incomplete, null);
+        }
+
+        answer.Dispose();
+        return (AttemptEnd.Incomplete, ExceptionDispatchInfo.Capture(new IncompleteAnswerException(failure)));
     }
 
     private static TimeSpan Shorter(TimeSpan silence) => silence < Patience ? silence : Patience;

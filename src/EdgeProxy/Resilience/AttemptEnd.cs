@@ -41,6 +41,8 @@ internal readonly record struct AttemptEnd(RetryClass Class, string Reason, bool
                 return exception.InnerException is TimeoutException
                     ? new(RetryClass.NotProcessed, AttemptOutcome.ConnectTimeout, IsUnsent: true)
                     : default;
+            case IncompleteAnswerException:
+                return Incomplete;
             case HttpRequestException { InnerException: HttpProtocolException { ErrorCode: RefusedStreamCode } }:
                 return new(RetryClass.NotProcessed, RefusedStream);
         }

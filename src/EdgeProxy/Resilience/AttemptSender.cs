@@ -17,6 +17,7 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
         var upload = client.MayHaveBody() ? Upload.Begin(client, time, cancellation) : null;
         var canRepeat = upload is null && Idempotence.Of(request.Method.Method);
         var pool = pools.Pooled;
+        edge.Overdue = null; // of an answer that nobody gets
         if (edge.TimeAllowed is { } allowed && GrpcAnswer.IsExpected(client.Request.ContentType))
         {
             GrpcTimeout.Tell(request, allowed - time.GetElapsedTime(edge.StartedAt));

@@ -66,14 +66,13 @@ internal sealed class ForwardMiddleware(RequestDelegate next, Breakers breakers,
         var error = edge.Attempt.Runtime is null ? null : context.GetForwarderErrorFeature();
         if (error is not null && IsBroken(error.Error, context, edge, clientTookAll))
         {
-            if (edge.Overdue is not { IsCounted: true })
+            if (edge.Overdue is not { IsCounted: true }) // else that it was not whole in time has counted, and why it was not tried again
             {
                 breakers.Break(edge.Attempt);
-            }
-
-            if (edge.Route!.Retry is not null && context.Response.HasStarted)
-            {
-                metrics.Skipped(edge.Attempt.Cluster!.ClusterId, RetrySkips.Started);
+                if (edge.Route!.Retry is not null && context.Response.HasStarted)
+                {
+                    metrics.Skipped(edge.Attempt.Cluster!.ClusterId, RetrySkips.Started);
+                }
             }
         }
         else if (edge.Attempt.IsUntilEnd && error is null && edge.Overdue is not { IsCounted: true })

@@ -47,10 +47,9 @@ internal sealed class RetryLoop(string cluster, AttemptSender sender, Hedger hed
             var end = answer is null
                 ? AttemptEnd.Of(failure!.SourceException)
                 : AttemptEnd.Of(answer, retry, attempts.UtcNow);
-            if (end.Class == RetryClass.Final && answer is not null && AnswerHold.IsFor(request, answer)
-                && Decide(request, client, retry, tried, AttemptEnd.Incomplete, out _).Wait is not null)
+            if (end.Class == RetryClass.Final && answer is not null && AnswerHold.IsFor(request, answer, client))
             {
-                end = await hold.HoldAsync(client, answer, cancellation);
+                (end, failure) = await hold.HoldAsync(client, answer, cancellation);
             }
 
             if (!await AgainAsync(request, client, retry, tried, answer, end, cancellation))
@@ -114,7 +113,6 @@ internal sealed class RetryLoop(string cluster, AttemptSender sender, Hedger hed
         }
 
         body?.Use(request, client);
-        client.Edge().Overdue = null; // of the answer that nobody gets
         attempts.Retried(cluster, end.Reason);
         return true;
     }

@@ -45,6 +45,9 @@ internal sealed class Upload : BodyStream
     /// <summary>The whole body has been read and handed to the connection.</summary>
     public bool IsComplete => _complete;
 
+    /// <summary>More of it is to come from the client, and the destination may be waiting for that.</summary>
+    public bool IsAwaited => Streams && !_complete && !_endedEarly && _remaining != 0;
+
     /// <summary>The body comes from the client while it is sent, rather than from memory.</summary>
     public bool Streams => _body is not MemoryStream;
 

@@ -17,8 +17,8 @@ internal sealed class HeldBody(Stream rest, int most) : BodyStream
     private CancellationTokenSource? _unwanted;
     private ExceptionDispatchInfo? _failure;
 
-    /// <summary>It broke off while it was held.</summary>
-    public bool IsBroken => _failure is not null;
+    /// <summary>Why it broke off while it was held; null: it did not.</summary>
+    public Exception? Failure => _failure?.SourceException;
 
     /// <summary>Reads until the end, until there is more than may be held, or for <paramref name="patience"/>.</summary>
     /// <param name="cancellation">Ends it as if the body had broken off.</param>

@@ -37,15 +37,14 @@ internal sealed class Http2Client : IDisposable
     /// <summary>Returns when the answer's head is here.</summary>
     public Task<HttpResponseMessage> SendAsync(
         HttpMethod method, string path, HttpContent? content = null, CancellationToken? until = null) =>
-        _client.SendAsync(
-            new HttpRequestMessage(method, path)
-            {
-                Version = HttpVersion.Version20,
-                VersionPolicy = HttpVersionPolicy.RequestVersionExact,
-                Content = content,
-            },
-            HttpCompletionOption.ResponseHeadersRead,
-            until ?? Wait.Deadline);
+        SendAsync(new HttpRequestMessage(method, path) { Content = content }, until);
+
+    public Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken? until = null)
+    {
+        request.Version = HttpVersion.Version20;
+        request.VersionPolicy = HttpVersionPolicy.RequestVersionExact;
+        return _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, until ?? Wait.Deadline);
+    }
 
     public void Dispose() => _client.Dispose();
 }
