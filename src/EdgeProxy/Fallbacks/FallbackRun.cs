@@ -17,6 +17,7 @@ internal sealed class FallbackRun(
     private Stage _stage;
     private Gate? _gate;
     private bool _replaces;
+    private bool _isCounted;
 
     private enum Stage
     {
@@ -90,7 +91,11 @@ internal sealed class FallbackRun(
     {
         var edge = client.Edge();
         (edge.FallbackKind, edge.FallbackCause) = kind == FallbackKinds.None ? (null, null) : (kind, Trigger.Word);
-        metrics.FellBack(edge.Route!.RouteId, kind, Trigger.Cause);
+        if (kind != FallbackKinds.None || !_isCounted) // what was passed on for want of another may break off as well
+        {
+            metrics.FellBack(edge.Route!.RouteId, kind, Trigger.Cause);
+            _isCounted = true;
+        }
     }
 
     private async Task<HttpResponseMessage> JudgeAsync(
@@ -108,7 +113,9 @@ internal sealed class FallbackRun(
             failure = ExceptionDispatchInfo.Capture(exception);
         }
 
-        var trigger = answer is null ? FallbackTrigger.Of(failure!.SourceException) : FallbackTrigger.Of(answer);
+        var trigger = answer is null
+            ? FallbackTrigger.Of(failure!.SourceException)
+            : FallbackTrigger.Of(answer, client.Edge().Overdue);
         if (trigger.IsCoveredBy(settings))
         {
             Record(trigger, client);
@@ -121,6 +128,12 @@ internal sealed class FallbackRun(
 
             _replaces = answer is not null
                 && (Stale is not null || _stage == Stage.Anew || (settings.Static is not null && FallbackAnswer.IsFor(client)));
+            if (_replaces && trigger.Cause == FallbackCause.Timeout)
+            {
+                answer!.Dispose();
+                throw new ResponseTimeoutException(nameof(TimeoutSettings.PerTry)); // passive checks are not to take it for an answer
+            }
+
             if (answer is not null && !_replaces)
             {
                 Count(client, FallbackKinds.None);
@@ -161,7 +174,7 @@ internal sealed class FallbackRun(
             return null;
         }
 
-        var (before, proxy, sentTo) = (edge.Attempt, client.GetReverseProxyFeature(), edge.SentTo);
+        var (before, proxy, sentTo, rest) = (edge.Attempt, client.GetReverseProxyFeature(), edge.SentTo, edge.Overdue);
         HttpResponseMessage? answer = null;
         _stage = Stage.Within;
         edge.OtherTimeouts = settings.ClusterTimeouts;
@@ -180,7 +193,7 @@ internal sealed class FallbackRun(
         }
 
         _stage = Stage.Spent;
-        if (answer is not null && !FallbackTrigger.Of(answer).IsCoveredBy(settings))
+        if (answer is not null && !FallbackTrigger.Of(answer, edge.Overdue).IsCoveredBy(settings))
         {
             others.Leave(before);
             Mark(answer, client);
@@ -190,7 +203,7 @@ internal sealed class FallbackRun(
         answer?.Dispose();
         others.Leave(edge.Attempt);
         LeaveGate();
-        (edge.Attempt, edge.SentTo, edge.OtherTimeouts) = (before, sentTo, null);
+        (edge.Attempt, edge.SentTo, edge.OtherTimeouts, edge.Overdue) = (before, sentTo, null, rest);
         client.Features.Set(proxy);
         return null;
     }

@@ -16,6 +16,7 @@ internal readonly record struct FallbackTrigger(FallbackCause Cause, EdgeError? 
         EdgeErrors.DnsError, EdgeErrors.DnsTimeout, EdgeErrors.UpstreamUnroutable, EdgeErrors.UpstreamConnectionRefused,
         EdgeErrors.UpstreamConnectionReset, EdgeErrors.UpstreamTlsHandshake, EdgeErrors.UpstreamTlsCertificate,
         EdgeErrors.UpstreamTlsAlert, EdgeErrors.UpstreamProtocolError, EdgeErrors.UpstreamHeaderTooLarge,
+        EdgeErrors.UpstreamResponseTruncated,
     ];
 
     private static readonly HashSet<EdgeError> Timeout =
@@ -24,8 +25,10 @@ internal readonly record struct FallbackTrigger(FallbackCause Cause, EdgeError? 
         EdgeErrors.UpstreamIdleTimeout, EdgeErrors.DeadlineExceeded,
     ];
 
-    public static FallbackTrigger Of(HttpResponseMessage answer) =>
-        new(FallbackCause.Status, Status: (int)answer.StatusCode, End: new AttemptEnd(RetryClass.Unknown, ""));
+    /// <param name="rest">What is known of the rest of the answer; null: nothing.</param>
+    public static FallbackTrigger Of(HttpResponseMessage answer, OverdueAnswer? rest) => rest is { IsCounted: true }
+        ? new(FallbackCause.Timeout, EdgeErrors.UpstreamResponseTimeout, End: AttemptEnd.Incomplete)
+        : new(FallbackCause.Status, Status: (int)answer.StatusCode, End: new AttemptEnd(RetryClass.Unknown, ""));
 
     /// <summary>An attempt without an answer, other than one that was given up.</summary>
     public static FallbackTrigger Of(Exception exception)

@@ -44,7 +44,7 @@ internal sealed class UpstreamClientFactory(
         var sender = new AttemptSender(context.ClusterId, pools, metrics, breakers, time);
         var hedger = new Hedger(context.ClusterId, sender, attempts);
         var hold = new AnswerHold(breakers, time);
-        return new UpstreamHandler(pools, sender, new RetryLoop(context.ClusterId, sender, hedger, hold, attempts), hedger);
+        return new UpstreamHandler(pools, sender, new RetryLoop(context.ClusterId, sender, hedger, hold, attempts), hedger, hold);
     }
 
     private SocketsHttpHandler Create(ForwarderHttpClientContext context)

@@ -3,16 +3,17 @@ using EdgeProxy.Yarp;
 namespace EdgeProxy.Resilience;
 
 /// <summary>Sends the requests of one cluster, under YARP's forwarder, where the status is known before a byte is copied.</summary>
-internal sealed class UpstreamHandler(UpstreamPools pools, AttemptSender sender, RetryLoop retries, Hedger hedger) : HttpMessageHandler
+internal sealed class UpstreamHandler(
+    UpstreamPools pools, AttemptSender sender, RetryLoop retries, Hedger hedger, AnswerHold hold) : HttpMessageHandler
 {
     /// <summary>Attempts at this cluster, as many as the route allows.</summary>
     public Task<HttpResponseMessage> AttemptAsync(
         HttpRequestMessage request, HttpContext client, EdgeContext edge, CancellationToken cancellation) =>
         edge.Route!.Retry is { } retry && !client.AsksForUpgrade()
             ? retries.SendAsync(request, client, retry, cancellation)
-            : edge.Route.Hedge is { } hedge && Hedger.CanHedge(client, edge)
-            ? hedger.SendAsync(request, client, hedge, cancellation)
-            : sender.SendAsync(request, client, cancellation);
+            : edge.Fallback is not null && !client.AsksForUpgrade()
+            ? HeldAsync(request, client, edge, cancellation)
+            : OnceAsync(request, client, edge, cancellation);
 
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
@@ -25,6 +26,25 @@ internal sealed class UpstreamHandler(UpstreamPools pools, AttemptSender sender,
         return edge.Fallback is { } fallback
             ? fallback.SendAsync(request, client, this, cancellationToken)
             : AttemptAsync(request, client, edge, cancellationToken);
+    }
+
+    private Task<HttpResponseMessage> OnceAsync(
+        HttpRequestMessage request, HttpContext client, EdgeContext edge, CancellationToken cancellation) =>
+        edge.Route!.Hedge is { } hedge && Hedger.CanHedge(client, edge)
+            ? hedger.SendAsync(request, client, hedge, cancellation)
+            : sender.SendAsync(request, client, cancellation);
+
+    private async Task<HttpResponseMessage> HeldAsync(
+        HttpRequestMessage request, HttpContext client, EdgeContext edge, CancellationToken cancellation)
+    {
+        var answer = await OnceAsync(request, client, edge, cancellation);
+        if (AnswerHold.IsFor(request, answer, client))
+        {
+            var (_, broken) = await hold.HoldAsync(client, answer, cancellation);
+            broken?.Throw();
+        }
+
+        return answer;
     }
 
     protected override void Dispose(bool disposing)

@@ -147,9 +147,9 @@ public sealed class FallbackTests
         using var answer = await GetAsync(troubled, isHttp2: false, "/");
         Assert.Equal("no", await answer.Content.ReadAsStringAsync(Wait.Deadline));
 
-        await using var half = await TroubledEdge.StartAsync("half", Any + Text);
-        await Assert.ThrowsAnyAsync<HttpRequestException>(() => half.Edge.Client.GetStringAsync("/", Wait.Deadline));
-        Assert.Empty(half.Readings.Counted("edgeproxy_fallbacks_total"));
+        await using var begun = await TroubledEdge.StartAsync("long", Any + Text);
+        await Assert.ThrowsAnyAsync<HttpRequestException>(() => begun.Edge.Client.GetStringAsync("/", Wait.Deadline));
+        Assert.Empty(begun.Readings.Counted("edgeproxy_fallbacks_total"));
     }
 
     [Fact]

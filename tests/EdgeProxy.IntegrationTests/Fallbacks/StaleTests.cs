@@ -215,7 +215,7 @@ public sealed class StaleTests : IAsyncLifetime
         var half = RawUpstream.Start(async connection =>
         {
             await connection.ReadHeadAsync();
-            await connection.SendAsync("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
+            await connection.SendAsync("HTTP/1.1 200 OK\r\nContent-Length: 80000\r\n\r\nhalf");
         });
         await using var edge = await StartAsync(address: half.Address);
         await Assert.ThrowsAnyAsync<HttpRequestException>(() => edge.Client.GetStringAsync("/", Wait.Deadline));
