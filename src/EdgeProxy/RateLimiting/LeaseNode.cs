@@ -254,7 +254,7 @@ internal sealed partial class LeaseNode
         holder.Told();
         Interlocked.Add(ref _granted, reply.Granted);
         Interlocked.Add(ref _returned, ask.Returned);
-        slot.Levels = reply.Levels;
+        slot.Levels = ask.Limits.Less(reply.Levels, Math.Max(0, holder.Charge)); // less what has been charged since it was asked
         slot.LevelsAt = holder.IsOutdated ? 0 : holder.SentAt;
         slot.KeptUntil = now + LeaseTerms.UntilFull(ask.Limits, reply.Levels);
         var holds = ask.Unspent + reply.Granted > 0;

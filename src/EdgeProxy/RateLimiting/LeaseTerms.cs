@@ -78,7 +78,7 @@ internal sealed class LeaseTerms(LeaseOptions options)
         {
             var rate = ask.Limits.Rates[i];
             var came = rate.Refill(slot.Levels[i], holder.SentAt - slot.LevelsAt) + ask.Returned;
-            var before = Math.Min(came, rate.Capacity - reply.Outstanding + reply.Granted) - Math.Max(0, ask.Debt) - holder.DebtTold;
+            var before = Math.Min(came, rate.Capacity - reply.Outstanding + reply.Granted) - holder.DebtTold;
             most = Math.Max(most, before - reply.Got - reply.Granted - reply.Levels[i]);
         }
 

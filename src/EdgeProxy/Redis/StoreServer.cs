@@ -29,7 +29,14 @@ internal sealed class StoreServer
     public void Answered(int nodes)
     {
         Nodes = Math.Max(1, nodes);
-        _breaker.Close();
+        if (IsUp)
+        {
+            _breaker.Note(answered: true); // that a heartbeat is in time does not undo the misses of requests
+        }
+        else
+        {
+            _breaker.Close();
+        }
     }
 
     /// <summary>Notes how a call ended. True when this one opened the breaker.</summary>

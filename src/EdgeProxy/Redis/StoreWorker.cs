@@ -91,8 +91,8 @@ internal sealed partial class StoreWorker(
                 _search = SearchAsync();
             }
 
-            wait = isUp ? FirstProbe : TimeSpan.FromTicks(Math.Min(wait.Ticks * 3 / 2, LastProbe.Ticks));
-            await WaitAsync(isUp ? Beat : wait, stoppingToken);
+            var isNudged = await WaitAsync(isUp ? Beat : wait, stoppingToken);
+            wait = isUp ? FirstProbe : isNudged ? wait : TimeSpan.FromTicks(Math.Min(wait.Ticks * 3 / 2, LastProbe.Ticks));
             if (_looked.Task.IsCompleted)
             {
                 // A store that always answers, and always late, nudges each time, as does each request that it is late for.
@@ -163,15 +163,16 @@ internal sealed partial class StoreWorker(
         }
     }
 
-    private async Task WaitAsync(TimeSpan time, CancellationToken stopping)
+    /// <summary>Whether something has happened meanwhile.</summary>
+    private async Task<bool> WaitAsync(TimeSpan time, CancellationToken stopping)
     {
         try
         {
-            await _nudge.WaitAsync(time, stopping);
+            return await _nudge.WaitAsync(time, stopping);
         }
         catch (OperationCanceledException)
         {
-            // Stopping: the loop ends.
+            return false; // stopping: the loop ends
         }
     }
 

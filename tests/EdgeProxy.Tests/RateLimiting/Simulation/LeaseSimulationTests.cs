@@ -75,6 +75,18 @@ public sealed class LeaseSimulationTests(ITestOutputHelper output)
         Assert.InRange(outcomes.Average(one => one.OfOracle), 0.98, 1);
     }
 
+    /// <summary>What others drew at last is not drawn while the store is away: nobody can.</summary>
+    [Fact]
+    public void An_outage_that_begins_in_a_burst_goes_on_with_what_comes_in()
+    {
+        var burst = new Scenario("burst", 1000, 100, 0)
+        {
+            Nodes = 3, Seconds = 10, Load = static at => at < 0.05 ? 20_000 : 60, Pause = (0.05, 10),
+        };
+
+        Assert.InRange(burst.Run().OfOracle, 0.95, 1.02);
+    }
+
     [Fact]
     public void A_client_of_many_requests_costs_next_to_no_calls() =>
         Assert.InRange(Others[0].Run().CallsPerRequest, 0, 0.005);
