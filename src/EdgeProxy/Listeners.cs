@@ -5,6 +5,7 @@ using EdgeProxy.Configuration;
 using EdgeProxy.Connections;
 using EdgeProxy.Tls;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging.Console;
 
@@ -29,7 +30,8 @@ internal static class Listeners
         {
             kestrel.Listen(EndPointOf(BindingAddress.Parse(listener.Url)), options => Configure(options, listener, place));
         }
-    });
+    }).ConfigureServices(services =>
+        services.Configure<SocketTransportOptions>(sockets => sockets.CreateBoundListenSocket = ListenSockets.Bind));
 
     /// <param name="place">The listener's place in `Edge.Listen`, by which its certificates are found.</param>
     private static void Configure(ListenOptions options, ListenerOptions listener, int place)

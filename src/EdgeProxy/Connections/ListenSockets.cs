@@ -1,0 +1,30 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+
+namespace EdgeProxy.Connections;
+
+/// <summary>The sockets on which clients are accepted; what is set on them holds for each client.</summary>
+internal static class ListenSockets
+{
+    /// <summary>
+    /// How much the kernel takes for a client that reads slowly, in bytes, beyond what is on its way. Without a bound it takes all that its
+    /// buffers allow, megabytes for each such client, and copying that keeps the processors from others. What is on its way is not counted:
+    /// fast clients far away lose nothing.
+    /// </summary>
+    public const int MostUnsent = 32_768;
+
+    /// <summary>`TCP_NOTSENT_LOWAT` in linux/tcp.h.</summary>
+    public const int NotSentLowWater = 25;
+
+    public static Socket Bind(EndPoint endpoint)
+    {
+        var socket = SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
+        if (OperatingSystem.IsLinux() && socket.ProtocolType == ProtocolType.Tcp)
+        {
+            socket.SetRawSocketOption((int)SocketOptionLevel.Tcp, NotSentLowWater, BitConverter.GetBytes(MostUnsent));
+        }
+
+        return socket;
+    }
+}
