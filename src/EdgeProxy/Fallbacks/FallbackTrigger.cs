@@ -26,7 +26,7 @@ internal readonly record struct FallbackTrigger(FallbackCause Cause, EdgeError? 
     ];
 
     /// <param name="rest">What is known of the rest of the answer; null: nothing.</param>
-    public static FallbackTrigger Of(HttpResponseMessage answer, OverdueAnswer? rest) => rest is { IsCounted: true }
+    public static FallbackTrigger Of(HttpResponseMessage answer, OverdueAnswer? rest) => rest is { IsCounted: true, IsWhole: false }
         ? new(FallbackCause.Timeout, EdgeErrors.UpstreamResponseTimeout, End: AttemptEnd.Incomplete)
         : new(FallbackCause.Status, Status: (int)answer.StatusCode, End: new AttemptEnd(RetryClass.Unknown, ""));
 

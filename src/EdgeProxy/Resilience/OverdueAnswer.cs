@@ -15,8 +15,15 @@ internal sealed class OverdueAnswer(AttemptPass pass, WatchedOutput? output, Bre
 
     public bool IsCounted => Volatile.Read(ref _state) == Counted;
 
+    /// <summary>All of it came while it was held, perhaps just after it had counted.</summary>
+    public bool IsWhole { get; private set; }
+
     /// <summary>All of it is here: it counts no more.</summary>
-    public void End() => Interlocked.CompareExchange(ref _state, Complete, Waiting);
+    public void End()
+    {
+        IsWhole = true;
+        Interlocked.CompareExchange(ref _state, Complete, Waiting);
+    }
 
     /// <summary>Counts it, once, unless its client does not take what there is.</summary>
     public void Count()
