@@ -115,7 +115,7 @@ internal sealed class FallbackRun(
 
         var trigger = answer is null
             ? FallbackTrigger.Of(failure!.SourceException)
-            : FallbackTrigger.Of(answer, client.Edge().Overdue);
+            : FallbackTrigger.Of(answer, _stage == Stage.Anew ? null : client.Edge().Overdue); // the other cluster's may be slow
         if (trigger.IsCoveredBy(settings))
         {
             Record(trigger, client);
@@ -193,7 +193,7 @@ internal sealed class FallbackRun(
         }
 
         _stage = Stage.Spent;
-        if (answer is not null && !FallbackTrigger.Of(answer, edge.Overdue).IsCoveredBy(settings))
+        if (answer is not null && !FallbackTrigger.Of(answer, rest: null).IsCoveredBy(settings))
         {
             others.Leave(before);
             Mark(answer, client);

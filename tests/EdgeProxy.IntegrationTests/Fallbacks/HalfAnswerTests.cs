@@ -106,6 +106,27 @@ public sealed class HalfAnswerTests
         }
     }
 
+    [Theory, InlineData("503"), InlineData("no_destination")]
+    public async Task A_slow_answer_of_the_other_cluster_goes_on_as_it_comes(string kind)
+    {
+        await using var slow = RawUpstream.Start(async connection =>
+        {
+            await connection.ReadHeadAsync();
+            await connection.SendAsync("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf");
+            await Task.Delay(TimeSpan.FromMilliseconds(900), TimeProvider.System);
+            await connection.SendAsync("more");
+        });
+        await using var troubled = await TroubledEdge.StartAsync(
+            kind, $"\"On\": [ \"timeout\", \"{kind}\" ], \"Cluster\": \"other\", " + Text, slow.Address,
+            otherCluster: "\"Timeouts\": { \"PerTry\": \"300ms\" },");
+
+        using var answer = await GetAsync(troubled, isHttp2: false);
+
+        Assert.Equal((HttpStatusCode.OK, "halfmore"), (answer.StatusCode, await answer.Content.ReadAsStringAsync(Wait.Deadline)));
+        Assert.Equal([troubled.ProxyStatus], answer.Headers.GetValues("Proxy-Status"));
+        Assert.Equal((1, 0), (troubled.Count("cluster"), troubled.Count("static")));
+    }
+
     [Theory, InlineData("half"), InlineData("stalled")]
     public async Task Passive_checks_see_what_it_really_was(string kind)
     {
