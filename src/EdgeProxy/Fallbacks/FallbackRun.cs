@@ -119,9 +119,9 @@ internal sealed class FallbackRun(
         if (trigger.IsCoveredBy(settings))
         {
             Record(trigger, client);
-            if (Stale is null && _stage == Stage.Own && await ElsewhereAsync(request, client, trigger.End, cancellation) is { } other)
+            if (Stale is null && _stage == Stage.Own
+                && await ElsewhereAsync(request, client, answer, trigger.End, cancellation) is { } other)
             {
-                answer?.Dispose();
                 client.Edge().Failure = null; // a budget that is used up has had its word
                 return other;
             }
@@ -153,8 +153,9 @@ internal sealed class FallbackRun(
     }
 
     /// <summary>The other cluster's answer; null when it has none, or none that is better.</summary>
+    /// <param name="own">What the route's own cluster has answered, if anything: let go of unless it stands.</param>
     private async Task<HttpResponseMessage?> ElsewhereAsync(
-        HttpRequestMessage request, HttpContext client, AttemptEnd end, CancellationToken cancellation)
+        HttpRequestMessage request, HttpContext client, HttpResponseMessage? own, AttemptEnd end, CancellationToken cancellation)
     {
         var edge = client.Edge();
         var body = Replay.Of(client, end);
@@ -174,7 +175,8 @@ internal sealed class FallbackRun(
             return null;
         }
 
-        var (before, proxy, sentTo, rest) = (edge.Attempt, client.GetReverseProxyFeature(), edge.SentTo, edge.Overdue);
+        var (before, proxy, sentTo, began, rest) =
+            (edge.Attempt, client.GetReverseProxyFeature(), edge.SentTo, edge.AttemptAt, edge.Overdue);
         HttpResponseMessage? answer = null;
         _stage = Stage.Within;
         edge.OtherTimeouts = settings.ClusterTimeouts;
@@ -188,6 +190,7 @@ internal sealed class FallbackRun(
         }
         catch
         {
+            own?.Dispose();
             others.Leave(before);
             throw;
         }
@@ -195,6 +198,7 @@ internal sealed class FallbackRun(
         _stage = Stage.Spent;
         if (answer is not null && !FallbackTrigger.Of(answer, rest: null).IsCoveredBy(settings))
         {
+            own?.Dispose();
             others.Leave(before);
             Mark(answer, client);
             return answer;
@@ -203,7 +207,7 @@ internal sealed class FallbackRun(
         answer?.Dispose();
         others.Leave(edge.Attempt);
         LeaveGate();
-        (edge.Attempt, edge.SentTo, edge.OtherTimeouts, edge.Overdue) = (before, sentTo, null, rest);
+        (edge.Attempt, edge.SentTo, edge.AttemptAt, edge.OtherTimeouts, edge.Overdue) = (before, sentTo, began, null, rest);
         client.Features.Set(proxy);
         return null;
     }
