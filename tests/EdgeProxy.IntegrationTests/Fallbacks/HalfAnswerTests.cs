@@ -167,7 +167,8 @@ public sealed class HalfAnswerTests
             await context.Response.Body.FlushAsync();
             await go.Task;
         });
-        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address, $"\"Fallback\": {{ {Text} }}"));
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(
+            upstream.Address, $"\"Timeouts\": {{ \"PerTry\": \"1m\" }}, \"Fallback\": {{ {Text} }}"));
 
         using var answer = await edge.Client.GetAsync("/", HttpCompletionOption.ResponseHeadersRead, Wait.Deadline);
 

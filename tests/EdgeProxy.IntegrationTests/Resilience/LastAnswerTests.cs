@@ -163,7 +163,8 @@ public sealed class LastAnswerTests
         });
         await using var edge = await Edge.StartAsync(Edge.OneRoute(
             upstream.Address, Twice + ", \"Timeouts\": { \"PerTry\": \"1m\" }",
-            "\"Concurrency\": { \"Max\": 1 }, \"CircuitBreaker\": { \"ConsecutiveFailures\": 1 }"));
+            "\"Concurrency\": { \"Max\": 1 }, "
+            + "\"CircuitBreaker\": { \"ConsecutiveFailures\": 1, \"OpenFor\": \"1h\", \"OpenForMax\": \"1h\" }"));
         using var leaving = new CancellationTokenSource();
         using var request = new HttpRequestMessage(HttpMethod.Post, "/");
         var asking = edge.Client.SendAsync(request, leaving.Token);
