@@ -62,7 +62,8 @@ internal sealed class CostSettlement(IBucketStore store, RateLimitMetrics metric
     private Settlement Charge(RateLimitVerdict verdict, EdgeContext edge, long difference)
     {
         var outcome = difference == 0 ? Settlement.Unchanged : Settlement.Settled;
-        var now = revisions.Current;
+        // YARP routes by a new revision a moment before it is the current one.
+        var now = ReferenceEquals(edge.Revision, revisions.Offered) ? edge.Revision : revisions.Current;
         foreach (ref var take in verdict.Takes)
         {
             if (difference == 0 || take is not { Limits: not null, Outcome: TakeOutcome.Admitted })
