@@ -55,15 +55,17 @@ internal sealed class CostSettlement(IBucketStore store, RateLimitMetrics metric
         {
             metrics.Settled(!isThere ? Settlement.Absent
                 : !TryRead(values, out var tokens) ? Settlement.Invalid
-                : Charge(verdict, edge, (tokens * Rate.Token) - verdict.Cost));
+                : Charge(verdict, context, edge, (tokens * Rate.Token) - verdict.Cost));
         }
     }
 
-    private Settlement Charge(RateLimitVerdict verdict, EdgeContext edge, long difference)
+    private Settlement Charge(RateLimitVerdict verdict, HttpContext context, EdgeContext edge, long difference)
     {
         var outcome = difference == 0 ? Settlement.Unchanged : Settlement.Settled;
         // YARP routes by a new revision a moment before it is the current one.
         var now = ReferenceEquals(edge.Revision, revisions.Offered) ? edge.Revision : revisions.Current;
+        var known = ReferenceEquals(now, edge.Revision) || edge.Client.IsAnonymous ? null : now.Clients.Find(edge.Client.Id);
+        var client = known ?? edge.Client; // in another plan, perhaps
         foreach (ref var take in verdict.Takes)
         {
             if (difference == 0 || take is not { Limits: not null, Outcome: TakeOutcome.Admitted })
@@ -73,7 +75,7 @@ internal sealed class CostSettlement(IBucketStore store, RateLimitMetrics metric
 
             var isKept = ReferenceEquals(now, edge.Revision)
                 ? store.Settle(ref take, difference)
-                : ChargeAnew(ref take, edge.Client, difference, now);
+                : ChargeAnew(ref take, context, edge, client, difference, now);
             outcome = isKept ? outcome : Settlement.Lost;
         }
 
@@ -84,16 +86,22 @@ internal sealed class CostSettlement(IBucketStore store, RateLimitMetrics metric
     /// The request began before a reload. Its bucket is kept under the limits of now: written under those of then, it would lose what
     /// has been taken under a limit that is new, and be full again.
     /// </summary>
-    private bool ChargeAnew(ref BucketTake take, Client client, long difference, Revision now)
+    private bool ChargeAnew(
+        ref BucketTake take, HttpContext context, EdgeContext edge, Client client, long difference, Revision now)
     {
         take.Levels = take.Limits!.Less(take.Levels, difference); // the client is told of what it was held to
-        var known = client.IsAnonymous ? client : now.Clients.Find(client.Id) ?? client; // in another plan, perhaps
-        if (!now.Policies.TryGetValue(take.Policy.Name, out var policy) || policy.SetFor(known) is not { } limits)
+        if (!now.Policies.TryGetValue(take.Policy.Name, out var policy) || policy.SetFor(client) is not { } limits)
         {
             return true; // held to nothing any more
         }
 
-        var anew = take with { Limits = limits };
+        var name = take.Name with { Policy = policy };
+        if (policy.Mode != take.Policy.Mode || name != BucketName.Of(policy, context, edge, edge.Route!))
+        {
+            return true; // counted in another bucket, of which nothing was taken; nobody asks for the one of then
+        }
+
+        var anew = take with { Policy = policy, Limits = limits, Name = name };
         return store.Settle(ref anew, difference);
     }
 }

@@ -36,7 +36,36 @@ public sealed class CostSettlementTests
         Assert.Equal((92, 42), (await LeftAsync(next, 0), await LeftAsync(next, 1)));
     }
 
-    private async Task SettleAsync(Revisions revisions, Revision revision, int cost)
+    [Theory]
+    [InlineData("", 92)]
+    [InlineData("\"Decide\": \"Strict\",", 92)]
+    [InlineData("\"Mode\": \"Shadow\",", 99)]
+    [InlineData("\"Per\": \"Route\",", 99)]
+    [InlineData("\"Per\": \"Header:X-Tenant\",", 99)]
+    [InlineData("\"Per\": \"Header:X-Absent\",", 92)] // then it is the client again
+    public async Task What_is_counted_in_another_bucket_since_a_reload_is_settled_in_neither(string key, int left)
+    {
+        var before = Read($"\"Limits\": [ {Burst} ]");
+        var now = Read($"{key} \"Limits\": [ {Burst} ]");
+        var revisions = new Revisions(before);
+
+        await SettleAsync(revisions, before, cost: 8, meanwhile: () =>
+        {
+            revisions.Offer(now);
+            revisions.Activate();
+        });
+
+        Assert.Equal(left, await LeftAsync(before, 0));
+        if (left == 99)
+        {
+            var (context, edge) = Request(now);
+            var policy = now.Policies["standard"];
+            var name = BucketName.Of(policy, context, edge, edge.Route!);
+            Assert.Equal(100 * Rate.Token, (await _store.LookAsync(name, policy.Set))!.Levels[0]);
+        }
+    }
+
+    private async Task SettleAsync(Revisions revisions, Revision revision, int cost, Action? meanwhile = null)
     {
         using var services = new ServiceCollection().AddMetrics().BuildServiceProvider();
         var metrics = new RateLimitMetrics(services.GetRequiredService<IMeterFactory>(), revisions);
@@ -49,6 +78,7 @@ public sealed class CostSettlementTests
         Assert.True(_store.TryTake(edge.RateLimits));
 
         new CostSettlement(_store, metrics, revisions).Expect(context);
+        meanwhile?.Invoke();
         response.Headers["X-Cost"] = $"{cost}";
         await response.StartAsync();
 
