@@ -19,7 +19,7 @@ internal sealed class Upload : BodyStream
     private MemoryStream? _record;
     private int _recordMax;
     private long _remaining;
-    private long _waitedTicks;
+    private long _longestTicks;
     private long _waitingSince;
     private volatile bool _endedEarly;
     private volatile bool _complete;
@@ -57,8 +57,11 @@ internal sealed class Upload : BodyStream
     /// <summary>The client's connection broke while its body was read.</summary>
     public bool ClientBroke { get; private set; }
 
-    /// <summary>It is not through, and its client was waited for so long that a destination may have given up for that.</summary>
-    public bool IsHeldUp => !_complete && Waited >= LongWait;
+    /// <summary>
+    /// It is not through, and its client was once waited for so long that a destination may have given up for that. Many short waits are
+    /// none: those are a slow line, and something of the body comes all the time.
+    /// </summary>
+    public bool IsHeldUp => !_complete && LongestWait >= LongWait;
 
     /// <summary>Timestamp of when the whole body was through; 0 before.</summary>
     public long CompletedAt { get; private set; }
@@ -169,13 +172,14 @@ internal sealed class Upload : BodyStream
         finally
         {
             Volatile.Write(ref _waitingSince, 0);
-            Volatile.Write(ref _waitedTicks, _waitedTicks + _time.GetElapsedTime(since).Ticks);
+            Volatile.Write(ref _longestTicks, Math.Max(_longestTicks, _time.GetElapsedTime(since).Ticks));
         }
     }
 
     /// <summary>The wait that is going on included.</summary>
-    private TimeSpan Waited => TimeSpan.FromTicks(Volatile.Read(ref _waitedTicks))
-        + (Volatile.Read(ref _waitingSince) is var since and not 0 ? _time.GetElapsedTime(since) : TimeSpan.Zero);
+    private TimeSpan LongestWait => TimeSpan.FromTicks(Math.Max(
+        Volatile.Read(ref _longestTicks),
+        Volatile.Read(ref _waitingSince) is var since and not 0 ? _time.GetElapsedTime(since).Ticks : 0));
 
     private int Pad(Span<byte> buffer)
     {

@@ -1,6 +1,7 @@
 using System.Net;
 using EdgeProxy.IntegrationTests.Peers;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging;
 using Xunit;
 
@@ -90,6 +91,38 @@ public sealed class SlowSenderTests
         {
             Assert.Contains(log.Entries(LogLevel.Warning), entry => entry.Contains("Breaker of", StringComparison.Ordinal));
         }
+    }
+
+    /// <summary>On a slow line there is a wait before each piece, and none that a destination would give up for.</summary>
+    [Fact]
+    public async Task A_destination_that_closes_in_the_middle_of_an_upload_that_comes_steadily_is_not_well()
+    {
+        const int Pieces = 20;
+        const int Piece = 8192;
+        await using var upstream = await Upstream.StartAsync(
+            async context =>
+            {
+                await context.Request.Body.ReadExactlyAsync(new byte[Pieces * Piece * 3 / 4], Wait.Deadline);
+                context.Abort();
+            },
+            HttpProtocols.Http2);
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(
+            upstream.Address, cluster: "\"HttpRequest\": { \"Version\": \"2\", \"VersionPolicy\": \"RequestVersionExact\" }"));
+        var log = Log.Of(edge);
+        await Task.WhenAll(Enumerable.Range(0, Clients).Select(async _ =>
+        {
+            using var client = await RawClient.OpenAsync(edge.Uri);
+            await client.SendAsync("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n");
+            for (var i = 0; i < Pieces; i++)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System); // the line of this client
+                await client.SendAsync(new byte[Piece]);
+            }
+
+            Assert.StartsWith("HTTP/1.1 50", await client.ReadHeadAsync(), StringComparison.Ordinal);
+        }));
+
+        Assert.Contains(log.Entries(LogLevel.Warning), entry => entry.Contains("Breaker of", StringComparison.Ordinal));
     }
 
     /// <param name="head">The answer's head and half of its body come at once.</param>
