@@ -38,7 +38,7 @@ server {{ listen 127.0.0.1:{port} backlog=4096; root {folder}; location = /well 
 
 def configuration(upstream):
     return {
-        "Edge": {"Listen": ["http://127.0.0.1:0"], "Admin": {"Listen": "http://127.0.0.1:0"}, "Connections": {"Max": 11_000}},
+        "Edge": {"Listen": ["http://127.0.0.1:0"], "Admin": {"Listen": "http://127.0.0.1:0"}},
         "ReverseProxy": {
             "Routes": {
                 "well": {"ClusterId": "app", "Match": {"Path": "/"}, "Transforms": [{"PathSet": "/well"}]},
