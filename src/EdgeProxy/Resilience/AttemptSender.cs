@@ -66,6 +66,7 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
             {
                 var isUnwanted = race is { IsBeaten: true } || upload is { ClientBroke: true } || ClientIsGone(client);
                 outcome = AttemptOutcome.Of(exception, isUnwanted, cancellation.IsCancellationRequested);
+                outcome = outcome == AttemptOutcome.Failed && upload is { WasCutOff: true } ? AttemptOutcome.Closed : outcome;
                 var isNotItsTime = edge.IsClientsDeadline || (client.IsPastDeadline() && RouteTime.WasShort(client, started, time));
                 var verdict = VerdictOf(outcome, upload, isNotItsTime);
                 SetPass(edge, race, breakers.Report(PassOf(edge, race), verdict, outcome));

@@ -54,6 +54,9 @@ internal sealed class Upload : BodyStream
     /// <summary>The request was given up while the client's next bytes were waited for.</summary>
     public bool ClientKeptWaiting { get; private set; }
 
+    /// <summary>The destination closed while the body was written to it, and no answer came.</summary>
+    public bool WasCutOff { get; set; }
+
     /// <summary>The client's connection broke while its body was read.</summary>
     public bool ClientBroke { get; private set; }
 

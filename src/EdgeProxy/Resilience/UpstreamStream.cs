@@ -122,6 +122,7 @@ internal sealed class UpstreamStream(Stream inner) : Stream
             await upload.HeadKnown.WaitAsync(upload.Ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (_awaiting)
             {
+                upload.WasCutOff = true; // whoever copies keeps that to itself, and says later that the body was too short
                 throw new UpstreamClosedException(_reused, exception);
             }
 

@@ -94,8 +94,8 @@ public sealed class SlowSenderTests
     }
 
     /// <summary>On a slow line there is a wait before each piece, and none that a destination would give up for.</summary>
-    [Fact]
-    public async Task A_destination_that_closes_in_the_middle_of_an_upload_that_comes_steadily_is_not_well()
+    [Theory, InlineData("1.1"), InlineData("2")]
+    public async Task A_destination_that_closes_in_the_middle_of_an_upload_that_comes_steadily_is_not_well(string version)
     {
         const int Pieces = 20;
         const int Piece = 8192;
@@ -105,9 +105,11 @@ public sealed class SlowSenderTests
                 await context.Request.Body.ReadExactlyAsync(new byte[Pieces * Piece * 3 / 4], Wait.Deadline);
                 context.Abort();
             },
-            HttpProtocols.Http2);
+            version == "2" ? HttpProtocols.Http2 : HttpProtocols.Http1);
         await using var edge = await Edge.StartAsync(Edge.OneRoute(
-            upstream.Address, cluster: "\"HttpRequest\": { \"Version\": \"2\", \"VersionPolicy\": \"RequestVersionExact\" }"));
+            upstream.Address, cluster: $$"""
+                "HttpRequest": { "Version": "{{version}}", "VersionPolicy": "RequestVersionExact" }
+                """));
         var log = Log.Of(edge);
         await Task.WhenAll(Enumerable.Range(0, Clients).Select(async _ =>
         {
