@@ -81,7 +81,10 @@ public sealed class LeaseSimulationTests(ITestOutputHelper output)
     {
         var burst = new Scenario("burst", 1000, 100, 0)
         {
-            Nodes = 3, Seconds = 10, Load = static at => at < 0.05 ? 20_000 : 60, Pause = (0.05, 10),
+            Nodes = 3,
+            Seconds = 10,
+            Load = static at => at < 0.05 ? 20_000 : 60,
+            Pause = (0.05, 10),
         };
 
         Assert.InRange(burst.Run().OfOracle, 0.95, 1.02);
