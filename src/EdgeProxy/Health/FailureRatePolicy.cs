@@ -82,8 +82,8 @@ internal sealed class FailureRatePolicy(IDestinationHealthUpdater updater, Healt
     {
         ForwarderError.UpgradeRequestDestination or ForwarderError.UpgradeResponseDestination
             when context.Edge().HasGotClose?.Invoke() is true => false,
-        ForwarderError.Request when context.Request.Body is Upload { IsHeldUp: true }
-            && UpstreamFaults.Of(context.GetForwarderErrorFeature()?.Exception) == UpstreamFault.Closed => null,
+        ForwarderError.Request or ForwarderError.RequestBodyDestination when context.Request.Body is Upload { IsHeldUp: true } upload
+            && (upload.WasCutOff || UpstreamFaults.Of(context.GetForwarderErrorFeature()?.Exception) == UpstreamFault.Closed) => null,
         null or ForwarderError.None => context.Response.StatusCode is >= 500 and not (501 or 505),
         ForwarderError.Request or ForwarderError.RequestTimedOut or ForwarderError.RequestBodyDestination
             or ForwarderError.ResponseHeaders or ForwarderError.ResponseBodyDestination

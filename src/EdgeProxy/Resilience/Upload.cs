@@ -174,15 +174,15 @@ internal sealed class Upload : BodyStream
         }
         finally
         {
-            Volatile.Write(ref _waitingSince, 0);
             Volatile.Write(ref _longestTicks, Math.Max(_longestTicks, _time.GetElapsedTime(since).Ticks));
+            Volatile.Write(ref _waitingSince, 0); // afterwards: who looks meanwhile sees the wait in one of them
         }
     }
 
     /// <summary>The wait that is going on included.</summary>
     private TimeSpan LongestWait => TimeSpan.FromTicks(Math.Max(
-        Volatile.Read(ref _longestTicks),
-        Volatile.Read(ref _waitingSince) is var since and not 0 ? _time.GetElapsedTime(since).Ticks : 0));
+        Volatile.Read(ref _waitingSince) is var since and not 0 ? _time.GetElapsedTime(since).Ticks : 0,
+        Volatile.Read(ref _longestTicks)));
 
     private int Pad(Span<byte> buffer)
     {

@@ -142,6 +142,39 @@ public sealed class PassiveHealthTests
     }
 
     [Fact]
+    public async Task A_destination_that_closed_on_clients_that_kept_it_waiting_and_then_sent_on_is_not_put_out()
+    {
+        await using var upstream = RawUpstream.Start(async connection =>
+        {
+            while (await connection.ReadHeadAsync() is { } head)
+            {
+                if (head.StartsWith("POST", StringComparison.Ordinal))
+                {
+                    await Task.Delay(TimeSpan.FromSeconds(1), TimeProvider.System); // as long as it waits for a body
+                    return;
+                }
+
+                await connection.SendAsync("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+            }
+        });
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address, cluster: Passive("01:00:00")));
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(async _ =>
+        {
+            using var client = await RawClient.OpenAsync(edge.Uri);
+            await client.SendAsync("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n1");
+            foreach (var pause in new[] { 3, 0.2, 0.2 })
+            {
+                await Task.Delay(TimeSpan.FromSeconds(pause), TimeProvider.System); // the client's own slowness
+                await client.SendAsync(new byte[16_384]);
+            }
+
+            Assert.StartsWith("HTTP/1.1 50", await client.ReadHeadAsync(), StringComparison.Ordinal);
+        }));
+
+        Assert.Equal(HttpStatusCode.OK, (await edge.Client.GetAsync("/")).StatusCode);
+    }
+
+    [Fact]
     public async Task Clients_that_go_away_say_nothing_about_a_destination()
     {
         await using var upstream = await Upstream.StartAsync(async context =>
