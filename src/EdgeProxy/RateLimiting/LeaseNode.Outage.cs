@@ -67,8 +67,12 @@ internal sealed partial class LeaseNode
             take.Levels = table[index].LevelsNow(take.Limits!, now, Math.Max(toldAt, now - unseen));
             for (var i = 0; i < take.Limits!.Rates.Length; i++)
             {
-                take.Levels[i] = Math.Min(take.Levels[i], Math.Max(0, take.Levels[i] - others)); // nobody draws what is not there
-                take.Levels[i] -= (nodes * mine) + (isLate ? take.Limits.Rates[i].Refill(0, unseen) / Rate.Token * Rate.Token : 0);
+                others = Math.Min(others, Math.Max(0, take.Levels[i])); // nobody draws what is not there, under any limit
+            }
+
+            for (var i = 0; i < take.Limits.Rates.Length; i++)
+            {
+                take.Levels[i] -= others + (nodes * mine) + (isLate ? take.Limits.Rates[i].Refill(0, unseen) / Rate.Token * Rate.Token : 0);
             }
 
             return true;
