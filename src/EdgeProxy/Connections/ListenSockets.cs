@@ -22,7 +22,14 @@ internal static class ListenSockets
         var socket = SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
         if (OperatingSystem.IsLinux() && socket.ProtocolType == ProtocolType.Tcp)
         {
-            socket.SetRawSocketOption((int)SocketOptionLevel.Tcp, NotSentLowWater, BitConverter.GetBytes(MostUnsent));
+            try
+            {
+                socket.SetRawSocketOption((int)SocketOptionLevel.Tcp, NotSentLowWater, BitConverter.GetBytes(MostUnsent));
+            }
+            catch (SocketException)
+            {
+                // A kernel that does not know it, as of sandboxes: it takes what it likes.
+            }
         }
 
         return socket;
