@@ -53,7 +53,8 @@ public sealed class AnswerHoldTests
     {
         await using var a = stalls ? Half(connection => connection.StayAsync()) : BreakingOff();
         await using var b = await Upstream.StartAsync("whole");
-        await using var edge = await Edge.StartAsync(Two(a.Address, b.Address, cluster: ", \"Ejection\": { \"Base\": \"5m\" }"));
+        await using var edge = await Edge.StartAsync(Two(
+            a.Address, b.Address, route: ", \"Timeouts\": { \"PerTry\": \"1s\" }", cluster: ", \"Ejection\": { \"Base\": \"5m\" }"));
         using var readings = new Readings(edge);
         for (var i = 0; i < 5; i++)
         {
