@@ -72,7 +72,7 @@ internal static class EdgeSection
         new Key("Admin", Admin, "The admin listener. Applies at the next start."),
         new Key("Store", Store, "Where buckets are kept. Applies at the next start."),
         new Key("TrustedProxies", new ListShape(new TextShape { Meaning = "an address or a network such as 10.0.0.0/8" }, 0, 1000),
-            "Peers whose `X-Forwarded-*` and `X-Request-Id` are believed. None by default."),
+            "Peers whose `X-Forwarded-*`, `Forwarded`, `X-Real-IP` and `X-Request-Id` are believed. None by default."),
         new Key("Errors", Errors, "The shape of error answers."),
         new Key("Requests", Requests, "How large a request may be. Applies at the next start."),
         new Key("Connections", Connections, "How many connections may be open. Applies at the next start."),

@@ -4,7 +4,10 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace EdgeProxy.Requests;
 
-/// <summary>Refuses what no route could serve rightly. The server's own limits are wider, so that the answer is ours.</summary>
+/// <summary>
+/// Refuses what no route could serve rightly, and removes what only others may say: whatever follows reads a clean request. The server's
+/// own limits are wider, so that the answer is ours.
+/// </summary>
 internal sealed class RequestGuardMiddleware(RequestDelegate next)
 {
     public Task Invoke(HttpContext context)
@@ -32,6 +35,7 @@ internal sealed class RequestGuardMiddleware(RequestDelegate next)
             return Task.CompletedTask;
         }
 
+        ReceivedFields.Clean(request.Headers, context.Edge(), RequestRules.IsHttp1(request.Protocol));
         return next(context);
     }
 

@@ -52,9 +52,11 @@ internal static class RequestRules
     /// `connection` and to `te` itself.
     /// </summary>
     public static bool BreaksHttp2(IHttpRequestFeature request) =>
-        !HttpProtocol.IsHttp11(request.Protocol) && !HttpProtocol.IsHttp10(request.Protocol)
+        !IsHttp1(request.Protocol)
         && (request.Headers.TransferEncoding.Count > 0 || request.Headers.Upgrade.Count > 0
             || request.Headers.KeepAlive.Count > 0 || request.Headers.ProxyConnection.Count > 0);
+
+    public static bool IsHttp1(string protocol) => HttpProtocol.IsHttp11(protocol) || HttpProtocol.IsHttp10(protocol);
 
     private static EdgeError? CheckMethod(string method, bool isWebSocket) =>
         Methods.Contains(method) || (isWebSocket && HttpMethods.IsConnect(method)) ? null : EdgeErrors.MethodNotSupported;

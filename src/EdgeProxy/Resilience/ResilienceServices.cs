@@ -1,6 +1,7 @@
 using EdgeProxy.Yarp;
 using Microsoft.AspNetCore.DataProtection;
 using Yarp.ReverseProxy.Forwarder;
+using Yarp.ReverseProxy.Transforms.Builder;
 
 namespace EdgeProxy.Resilience;
 
@@ -23,6 +24,7 @@ internal static class ResilienceServices
         services.AddMetrics();
         services.AddSingleton<AttemptMetrics>();
         services.AddSingleton<IForwarderHttpClientFactory, UpstreamClientFactory>(); // before YARP's, which gives way
+        services.AddSingleton<ITransformFactory, EdgeTransformFactory>(); // before YARP's: the first one that takes a transform builds it
         var proxy = services.AddReverseProxy().AddTransforms<EdgeTransformProvider>();
         services.AddBalancing();
         services.AddKeysOfThisProcess();

@@ -26,6 +26,11 @@ internal sealed class EdgeTransformProvider(Revisions revisions, TimeProvider ti
         var queryChanges = context.RequestTransforms.Any(t => t is QueryParameterTransform or QueryParameterRemoveTransform);
         context.RequestTransforms.Add(new TargetTransform(pathChanges, queryChanges));
 
+        if (context.CopyResponseHeaders is false)
+        {
+            context.ResponseTransforms.Insert(0, new ResponseLengthTransform());
+        }
+
         if (revisions.Offered.Routes.GetValueOrDefault(context.Route.RouteId)?.NormalizesUpstreamErrors is true)
         {
             context.ResponseTransforms.Add(new NormalisingTransform(time));

@@ -1,32 +1,24 @@
 using System.Collections.Frozen;
-using EdgeProxy.Configuration;
 using Microsoft.Extensions.Primitives;
 using Yarp.ReverseProxy.Transforms;
 
 namespace EdgeProxy.Yarp;
 
 /// <summary>
-/// Fields of a request toward its destination: what belongs to one connection only and what strangers may not claim goes, what
-/// the edge vouches for comes. Runs before the transforms of the route, which therefore have the last word.
+/// Fields of a request toward its destination: what `Connection` nominates goes, what the edge vouches for comes. What strangers may not
+/// claim is gone from the request already. Runs before the transforms of the route, which therefore have the last word.
 /// </summary>
 /// <param name="forwarded">Write `X-Forwarded-*`. False when the route's own transforms do.</param>
 internal sealed class RequestFieldsTransform(bool forwarded) : RequestTransform
 {
-    private const string ForwardedPrefix = "X-Forwarded-";
     private const string ForwardedFor = "X-Forwarded-For";
     private const string ForwardedProto = "X-Forwarded-Proto";
     private const string ForwardedHost = "X-Forwarded-Host";
     private const string TraceParentField = "traceparent";
-    private const string TraceState = "tracestate";
 
-    /// <summary>Fields that destinations read as `X_NAME` as well, such as those behind CGI and WSGI, where both look the same.</summary>
-    private static readonly FrozenSet<string> Twinned = FrozenSet.Create(StringComparer.OrdinalIgnoreCase,
-        EdgeFields.RequestId, "X-Real-Ip", "Transfer-Encoding", "Content-Length", "Content-Type", "Proxy-Authorization", "Keep-Alive",
-        EdgeFields.DecisionToken, EdgeFields.Attempt);
-
-    /// <summary>Fields that `Connection` may not take away: framing, and where the request goes.</summary>
+    /// <summary>Fields that `Connection` may not take away: framing, where the request goes, and whom it comes from.</summary>
     private static readonly FrozenSet<string> NotNominable = FrozenSet.Create(StringComparer.OrdinalIgnoreCase,
-        "Host", "Content-Length", "Transfer-Encoding", "Upgrade", "Keep-Alive", "Close");
+        "Host", "Content-Length", "Transfer-Encoding", "Upgrade", "Keep-Alive", "Close", ForwardedFor, ForwardedProto, ForwardedHost);
 
     public override ValueTask ApplyAsync(RequestTransformContext context)
     {
@@ -36,7 +28,7 @@ internal sealed class RequestFieldsTransform(bool forwarded) : RequestTransform
         edge.SentTo = context.DestinationPrefix;
 
         RemoveNominated(context, http.Request.Headers.Connection);
-        RemoveClaims(context, edge);
+        CopyFraming(context);
         if (forwarded)
         {
             SetForwarded(context, edge);
@@ -47,11 +39,6 @@ internal sealed class RequestFieldsTransform(bool forwarded) : RequestTransform
         fields.TryAddWithoutValidation(EdgeFields.RequestId, edge.RequestId);
         fields.Remove(TraceParentField);
         fields.TryAddWithoutValidation(TraceParentField, edge.TraceParent);
-        if (!edge.ContinuesTrace)
-        {
-            fields.Remove(TraceState);
-        }
-
         if (HttpMethods.IsConnect(http.Request.Method))
         {
             // A WebSocket over HTTP/2 has no key; YARP adds one for an HTTP/1.1 destination, and must not find a second.
@@ -73,32 +60,22 @@ internal sealed class RequestFieldsTransform(bool forwarded) : RequestTransform
             if (!NotNominable.Contains(name))
             {
                 RemoveHeader(context, name);
+                if (!context.HeadersCopied)
+                {
+                    context.HttpContext.Request.Headers.Remove(name); // the route's transforms read the request itself
+                }
             }
         }
     }
 
-    /// <summary>Takes away underscore twins from everybody, and from peers that are not trusted what only a proxy may say.</summary>
-    private static void RemoveClaims(RequestTransformContext context, EdgeContext edge)
+    /// <summary>A body of a known length keeps it, also where the route does not copy fields: the length is framing.</summary>
+    private static void CopyFraming(RequestTransformContext context)
     {
-        foreach (var (name, _) in context.HttpContext.Request.Headers)
+        if (!context.HeadersCopied && context.HttpContext.Request.ContentLength is { } length && context.ProxyRequest.Content is { } body)
         {
-            var isTwin = name.Contains('_') && IsTwin(name.Replace('_', '-'), edge.Revision);
-            var isClaim = !edge.PeerIsTrusted
-                && (name.StartsWith(ForwardedPrefix, StringComparison.OrdinalIgnoreCase)
-                    || name.Equals("Forwarded", StringComparison.OrdinalIgnoreCase));
-            var isToken = name.Equals(EdgeFields.DecisionToken, StringComparison.OrdinalIgnoreCase); // of an edge, not of its destinations
-            var isAttempt = name.Equals(EdgeFields.Attempt, StringComparison.OrdinalIgnoreCase); // of the hop before, if of anybody
-            if (isTwin || isClaim || isToken || isAttempt)
-            {
-                RemoveHeader(context, name);
-            }
+            body.Headers.ContentLength = length;
         }
     }
-
-    private static bool IsTwin(string name, Revision revision) =>
-        name.StartsWith(ForwardedPrefix, StringComparison.OrdinalIgnoreCase)
-        || Twinned.Contains(name)
-        || name.Equals(revision.Clients.ApiKeyHeader, StringComparison.OrdinalIgnoreCase);
 
     private static void SetForwarded(RequestTransformContext context, EdgeContext edge)
     {
@@ -116,14 +93,21 @@ internal sealed class RequestFieldsTransform(bool forwarded) : RequestTransform
         var chain = request.Headers[ForwardedFor];
         fields.Remove(ForwardedFor);
         fields.TryAddWithoutValidation(ForwardedFor, StringValues.IsNullOrEmpty(chain) ? peer : $"{chain}, {peer}");
-        if (!fields.Contains(ForwardedProto))
-        {
-            fields.TryAddWithoutValidation(ForwardedProto, request.Scheme);
-        }
+        Keep(context, ForwardedProto, request.Scheme);
+        Keep(context, ForwardedHost, request.Host.Value);
+    }
 
-        if (!fields.Contains(ForwardedHost))
+    /// <summary>What the trusted peer says, copied or not; what the edge sees when it says nothing.</summary>
+    private static void Keep(RequestTransformContext context, string name, string? seen)
+    {
+        var received = context.HttpContext.Request.Headers[name];
+        if (received.Count == 0)
         {
-            AddUnlessEmpty(context, ForwardedHost, request.Host.Value);
+            AddUnlessEmpty(context, name, seen);
+        }
+        else if (!context.HeadersCopied)
+        {
+            AddHeader(context, name, received);
         }
     }
 

@@ -71,7 +71,7 @@ public sealed class RequestFieldsTests
         var head = received is null
             ? await HeadAsync(("tracestate", "vendor=1"))
             : await HeadAsync(("traceparent", received), ("tracestate", "vendor=1"));
-        Assert.Matches("^00-[0-9a-f]{32}-[0-9a-f]{16}-01$", Field(head, "traceparent"));
+        Assert.Matches("^00-[0-9a-f]{32}-[0-9a-f]{16}-00$", Field(head, "traceparent"));
         Assert.DoesNotContain(Trace, head);
         Assert.Null(Field(head, "tracestate"));
     }
