@@ -11,7 +11,8 @@ internal static class ClientAddress
     /// <summary>
     /// The peer, unless it is one of <paramref name="trusted"/>: then the first entry of `X-Forwarded-For`, from the right,
     /// that is not. Entries further left are hearsay: whoever sent the request may have written them. A request that came
-    /// through trusted proxies alone is the leftmost one's; an entry that is no address ends the walk at the one before it.
+    /// through trusted proxies alone is the leftmost one's; an entry that is no address ends the walk at the one before it. Empty
+    /// entries are none.
     /// </summary>
     public static IPAddress Of(IPAddress peer, StringValues forwardedFor, ImmutableArray<IPNetwork> trusted)
     {
@@ -22,13 +23,19 @@ internal static class ClientAddress
             while (IsTrusted(address, trusted) && rest.Length > 0)
             {
                 var comma = rest.LastIndexOf(',');
-                if (!TryParse(rest[(comma + 1)..].Trim(), out var entry))
+                var text = rest[(comma + 1)..].Trim();
+                rest = comma < 0 ? [] : rest[..comma];
+                if (text.IsEmpty)
+                {
+                    continue; // an empty element of a list says nothing: RFC 9110, 5.6.1
+                }
+
+                if (!TryParse(text, out var entry))
                 {
                     return address;
                 }
 
                 address = entry;
-                rest = comma < 0 ? [] : rest[..comma];
             }
         }
 

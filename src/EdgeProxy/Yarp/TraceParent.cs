@@ -34,7 +34,7 @@ internal static class TraceParent
             "00-".CopyTo(field);
             Convert.TryToHexStringLower(random[..(TraceLength / 2)], field[TraceAt..], out _);
             "-".CopyTo(field[(SpanAt - 1)..]);
-            "-01".CopyTo(field[(FlagsAt - 1)..]); // sampled: destinations that ask their parent go on as without an edge
+            "-00".CopyTo(field[(FlagsAt - 1)..]); // not sampled: the edge exports no span, and one that is sampled would have no parent
         }
 
         field[0] = '0';

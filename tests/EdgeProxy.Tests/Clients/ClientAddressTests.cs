@@ -22,6 +22,10 @@ public sealed class ClientAddressTests
     [InlineData("10.0.0.1", "", "10.0.0.1")]
     [InlineData("10.0.0.1", null, "10.0.0.1")]
     [InlineData("10.0.0.1", ",,", "10.0.0.1")]
+    [InlineData("10.0.0.1", "203.0.113.9,", "203.0.113.9")]                             // empty elements of the list are none
+    [InlineData("10.0.0.1", "203.0.113.9, , ,", "203.0.113.9")]
+    [InlineData("10.0.0.1", ",203.0.113.9, ,\t,10.0.0.2", "203.0.113.9")]
+    [InlineData("10.0.0.1", "198.51.100.1, garbage, , 10.0.0.2", "10.0.0.2")]
     [InlineData("10.0.0.1", "[", "10.0.0.1")]
     public void The_client_is_the_first_untrusted_hop_from_the_right(string peer, string? forwardedFor, string expected) =>
         Assert.Equal(expected, ClientAddress.Of(IPAddress.Parse(peer), forwardedFor, [IPNetwork.Parse("10.0.0.0/8")]).ToString());
@@ -31,6 +35,14 @@ public sealed class ClientAddressTests
     {
         var address = ClientAddress.Of(
             IPAddress.Parse("10.0.0.1"), new(["1.1.1.1, 198.51.100.1", "10.0.0.2"]), [IPNetwork.Parse("10.0.0.0/8")]);
+        Assert.Equal("198.51.100.1", address.ToString());
+    }
+
+    [Fact]
+    public void An_empty_field_among_repeated_ones_is_no_address()
+    {
+        var address = ClientAddress.Of(
+            IPAddress.Parse("10.0.0.1"), new(["198.51.100.1", "", " , "]), [IPNetwork.Parse("10.0.0.0/8")]);
         Assert.Equal("198.51.100.1", address.ToString());
     }
 

@@ -25,13 +25,16 @@ public sealed class TraceParentTests
     [InlineData(null, false)]
     public void Only_what_the_standard_allows_is_valid(string? field, bool valid) => Assert.Equal(valid, TraceParent.IsValid(field));
 
-    [Theory, InlineData("00"), InlineData("cc")]
-    public void A_trace_goes_on_under_version_00_with_its_flags_and_another_span(string version)
+    [Theory]
+    [InlineData("00", "01")]
+    [InlineData("cc", "01")]
+    [InlineData("00", "00")]
+    public void A_trace_goes_on_under_version_00_with_its_flags_and_another_span(string version, string flags)
     {
-        var next = TraceParent.Next($"{version}-{Trace}-{Span}-01");
+        var next = TraceParent.Next($"{version}-{Trace}-{Span}-{flags}");
         Assert.True(TraceParent.IsValid(next));
         Assert.StartsWith($"00-{Trace}-", next, StringComparison.Ordinal);
-        Assert.EndsWith("-01", next, StringComparison.Ordinal);
+        Assert.EndsWith($"-{flags}", next, StringComparison.Ordinal);
         Assert.DoesNotContain(Span, next, StringComparison.Ordinal);
         Assert.Equal(Trace, TraceParent.TraceIdOf(next));
     }
@@ -41,6 +44,7 @@ public sealed class TraceParentTests
     {
         var made = Enumerable.Range(0, 100).Select(_ => TraceParent.Next("nonsense")).ToList();
         Assert.All(made, field => Assert.True(TraceParent.IsValid(field)));
+        Assert.All(made, field => Assert.False(TraceParent.IsSampled(field))); // nobody exports the span that it names
         Assert.Equal(100, made.Select(TraceParent.TraceIdOf).Distinct().Count());
     }
 }
