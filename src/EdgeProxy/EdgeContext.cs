@@ -66,6 +66,9 @@ internal sealed class EdgeContext(Revision revision, string requestId, long star
     /// <summary>The answer under way, if it is short and its rest is waited for.</summary>
     public OverdueAnswer? Overdue { get; set; }
 
+    /// <summary>The attempt goes on a connection that carries a user's identity: it is made once, its response is for that user.</summary>
+    public bool HasOwnConnection { get; set; }
+
     /// <summary>Attempts that a route with `Retry` took, once they are over; 0 elsewhere.</summary>
     public int AttemptsMade { get; set; }
 

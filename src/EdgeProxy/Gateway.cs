@@ -12,6 +12,7 @@ using EdgeProxy.Redis;
 using EdgeProxy.Resilience;
 using EdgeProxy.Shedding;
 using EdgeProxy.Tls;
+using EdgeProxy.Upstreams;
 using EdgeProxy.Yarp;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -75,6 +76,7 @@ internal sealed partial class Gateway : IAsyncDisposable
         services.AddSingleton<Endings>();
         services.AddEdgeRateLimiting();
         services.AddEdgeShedding();
+        services.AddEdgeUpstreams();
         services.AddEdgeReverseProxy();
         services.AddEdgeFallbacks();
         services.AddEdgeRouting();                   // after all that adds routing: its choice of hosts replaces the platform's
@@ -99,6 +101,7 @@ internal sealed partial class Gateway : IAsyncDisposable
     public async Task StartAsync(CancellationToken cancellation = default)
     {
         await _admin.StartAsync(cancellation);
+        Services.GetRequiredService<AdminEndpoint>().Bind(AdminAddress); // before any request can lead there
         try
         {
             await _traffic.StartAsync(cancellation);

@@ -20,6 +20,7 @@ public sealed partial class LayoutTests
         "Health uses Resilience", // a destination's state in one word covers drain and ejection too, and both count outcomes alike
         "Health uses Shedding", // a route and a cluster are shown with how full their gates are
         "Resilience uses Shedding", // a cluster's gate is where its destinations are chosen
+        "Resilience uses Upstreams", // attempts go on the connections that are made there
         "Resilience uses Yarp", // the handler under the forwarder writes the target that the transforms set aside for it
     ];
 

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Net;
 using EdgeProxy.Configuration;
 using EdgeProxy.Errors;
@@ -12,12 +13,17 @@ internal sealed class OpenToAll
 
 /// <summary>
 /// Who may use the admin listener. With a token: whoever presents it. Without one the listener is on loopback, and the only
-/// stranger who can reach it is a web page in a browser on this machine, through a name that resolves to 127.0.0.1 or by a
-/// request across origins: both are refused.
+/// strangers who can reach it are a web page in a browser on this machine, through a name that resolves to 127.0.0.1 or by a
+/// request across origins, and the clients of a proxy on this machine, the edge itself included: all are refused. Probes and metrics
+/// stay open to proxies.
 /// </summary>
 internal sealed class AdminGuard(AdminOptions options)
 {
     private const string Scheme = "Bearer ";
+    private const string ForwardedPrefix = "X-Forwarded-";
+
+    private static readonly FrozenSet<string> WrittenByProxies = FrozenSet.Create(StringComparer.OrdinalIgnoreCase,
+        "Forwarded", "Via", "X-Real-IP", EdgeFields.Attempt);
 
     private readonly AdminToken? _token = AdminToken.Of(options);
 
@@ -26,10 +32,25 @@ internal sealed class AdminGuard(AdminOptions options)
     {
         if (_token is null)
         {
-            return ComesFromAWebPage(request) ? EdgeErrors.InvalidHost : null;
+            return ComesFromAWebPage(request) ? EdgeErrors.InvalidHost
+                : !openToAll && CameThroughAProxy(request) ? EdgeErrors.Forbidden
+                : null;
         }
 
         return openToAll || HasToken(request.Headers.Authorization.ToString(), _token) ? null : EdgeErrors.Unauthenticated;
+    }
+
+    private static bool CameThroughAProxy(HttpRequest request)
+    {
+        foreach (var (name, _) in request.Headers)
+        {
+            if (name.StartsWith(ForwardedPrefix, StringComparison.OrdinalIgnoreCase) || WrittenByProxies.Contains(name))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private static bool HasToken(string authorization, AdminToken token) =>

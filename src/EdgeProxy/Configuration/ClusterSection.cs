@@ -28,7 +28,7 @@ internal static class ClusterSection
     private static readonly ObjectShape Destination = new(
         new Key("Address", Address, "Where requests go, such as `http://10.0.0.7:5001/`.") { Required = true },
         new Key("Health", Address, "Where active probes go; Address when absent."),
-        new Key("Host", new TextShape { Meaning = "a host" }, "Host field to send when no transform says otherwise."),
+        new Key("Host", new TextShape { Meaning = "a host" }, "Host field to send when no transform says otherwise; the name for TLS."),
         new Key("State", TextShape.OneOf<DestinationMode>(),
             "`Draining`: only requests of sessions that are bound to it. `Down`: none.")
         { Default = nameof(DestinationMode.Up) },

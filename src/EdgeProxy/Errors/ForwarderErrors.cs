@@ -81,6 +81,7 @@ internal static class ForwarderErrors
     {
         _ when exception is IncompleteAnswerException => OfBody(exception),
         UpstreamFault.Dns => EdgeErrors.DnsError,
+        UpstreamFault.Prohibited => EdgeErrors.DestinationProhibited,
         UpstreamFault.Refused or UpstreamFault.NotConnected => EdgeErrors.UpstreamConnectionRefused,
         UpstreamFault.ConnectTimeout => EdgeErrors.UpstreamConnectTimeout,
         UpstreamFault.Unroutable => EdgeErrors.UpstreamUnroutable,

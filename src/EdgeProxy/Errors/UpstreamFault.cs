@@ -10,6 +10,10 @@ internal enum UpstreamFault
     Unknown,
 
     Dns,
+
+    /// <summary>The address is one that the edge does not connect to.</summary>
+    Prohibited,
+
     Refused,
     ConnectTimeout,
     Unroutable,
@@ -41,6 +45,8 @@ internal static class UpstreamFaults
     public static UpstreamFault Of(Exception? exception) =>
         UpstreamClosedException.In(exception) is not null ? UpstreamFault.Closed
         : exception is not HttpRequestException request ? UpstreamFault.Unknown
+        : request.InnerException is ProhibitedDestinationException ? UpstreamFault.Prohibited
+        : request is { HttpRequestError: HttpRequestError.ConnectionError, InnerException: HttpRequestException step } ? Of(step)
         : request.HttpRequestError switch
         {
             HttpRequestError.NameResolutionError => UpstreamFault.Dns,

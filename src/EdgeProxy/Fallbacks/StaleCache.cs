@@ -115,7 +115,7 @@ internal sealed class StaleCache : IDisposable
     private static string? KeyOf(HttpContext client)
     {
         var edge = client.Edge();
-        if (!StaleRules.IsAnybodys(client, edge.Revision.Clients.ApiKeyHeader, edge.KnownClient is not null))
+        if (edge.HasOwnConnection || !StaleRules.IsAnybodys(client, edge.Revision.Clients.ApiKeyHeader, edge.KnownClient is not null))
         {
             return null;
         }

@@ -1,5 +1,8 @@
+using System.Net;
 using EdgeProxy.Errors;
+using EdgeProxy.Upstreams;
 using EdgeProxy.Yarp;
+using Yarp.ReverseProxy.Model;
 
 namespace EdgeProxy.Resilience;
 
@@ -7,7 +10,8 @@ namespace EdgeProxy.Resilience;
 /// Makes one attempt: here it begins, ends and is counted, and nothing below sends a request twice. The one attempt that is made
 /// again here: an idempotent request without a body, on a pooled connection that turns out to be closed.
 /// </summary>
-internal sealed class AttemptSender(string cluster, UpstreamPools pools, AttemptMetrics metrics, Breakers breakers, TimeProvider time)
+internal sealed class AttemptSender(
+    string cluster, ClusterPools clusterPools, OwnConnections owners, AttemptMetrics metrics, Breakers breakers, TimeProvider time)
 {
     /// <param name="race">The attempt's own account, when there is another beside it; null: the request's.</param>
     public async Task<HttpResponseMessage> SendAsync(
@@ -15,8 +19,10 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
     {
         var edge = client.Edge();
         var upload = client.MayHaveBody() ? Upload.Begin(client, time, cancellation) : null;
-        var canRepeat = upload is null && Idempotence.Of(request.Method.Method);
-        var pool = pools.Pooled;
+        var destination = PassOf(edge, race).Destination!;
+        var pools = clusterPools.Of(destination);
+        var canRepeat = upload is null && Idempotence.Of(request.Method.Method) && !edge.HasOwnConnection;
+        var pool = edge.HasOwnConnection ? TakeOwn(request, client, destination, pools) : pools.Pooled;
         edge.Overdue = null; // of an answer that nobody gets
         if (edge.TimeAllowed is { } allowed && GrpcAnswer.IsExpected(client.Request.ContentType))
         {
@@ -35,6 +41,11 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
                 ResponseFields.RefuseUnasked(answer, request);
                 UpgradeAnswer.RefuseOther(answer, request, client);
                 ExactBody.Expect(request, answer);
+                if (answer.StatusCode == HttpStatusCode.Unauthorized && ConnectionAuthentication.IsChallenge(answer))
+                {
+                    owners.Bind(client, cluster, destination.DestinationId, pools, pools.OpenOwn); // for what the client sends next
+                }
+
                 (outcome, status) = (AttemptOutcome.Of(answer.StatusCode), (int)answer.StatusCode);
                 SetPass(edge, race, ReportAnswer(PassOf(edge, race), VerdictOf(answer, edge.IsClientsDeadline), answer));
                 ResponseFields.Clean(answer, edge.Revision.Edge.Name);
@@ -93,6 +104,17 @@ internal sealed class AttemptSender(string cluster, UpstreamPools pools, Attempt
                 edge.Record?.Attempted(cluster, PassOf(edge, race).Destination?.DestinationId, outcome, status, duration);
             }
         }
+    }
+
+    /// <summary>A connection that nobody else gets. What it says of its user holds on HTTP/1.1 alone.</summary>
+    private HttpMessageInvoker TakeOwn(HttpRequestMessage request, HttpContext client, DestinationState destination, UpstreamPools pools)
+    {
+        if (request is { Version.Major: >= 2, VersionPolicy: HttpVersionPolicy.RequestVersionOrLower })
+        {
+            request.Version = HttpVersion.Version11;
+        }
+
+        return owners.Take(client, cluster, destination.DestinationId, pools, pools.OpenOwn).Invoker;
     }
 
     /// <summary>Not of an answer that is judged by its head.</summary>

@@ -1,5 +1,6 @@
 using EdgeProxy.Errors;
 using EdgeProxy.Shedding;
+using EdgeProxy.Upstreams;
 using Yarp.ReverseProxy.Model;
 
 namespace EdgeProxy.Resilience;
@@ -8,13 +9,19 @@ namespace EdgeProxy.Resilience;
 /// Chooses the destination of a request's first attempt, in place of YARP's balancing. In a cluster with `Concurrency` the request
 /// first gets through the cluster's gate, or waits in front of it.
 /// </summary>
-internal sealed class BalanceMiddleware(RequestDelegate next, Balancer balancer, GateQueue queue)
+internal sealed class BalanceMiddleware(RequestDelegate next, Balancer balancer, GateQueue queue, OwnConnections owners)
 {
     public Task Invoke(HttpContext context)
     {
         var proxy = context.GetReverseProxyFeature();
         var pick = PickContext.Of(context, proxy.Route.Cluster!, context.MayHaveBody());
         var candidates = proxy.AvailableDestinations is DestinationsOfSessions sessions ? sessions.ForAll : proxy.AvailableDestinations;
+        if (owners.IsBound(context, pick.Cluster.ClusterId))
+        {
+            context.Edge().HasOwnConnection = true;
+            candidates = owners.Narrow(context, pick.Cluster.ClusterId, candidates);
+        }
+
         if (pick.Runtime.Gate is { } gate)
         {
             return EnterAsync(context, proxy, gate, new DestinationWaiter(balancer, pick, candidates));

@@ -15,7 +15,7 @@ internal sealed class Hedger(string cluster, AttemptSender sender, Attempts atte
 
     /// <summary>What may be sent twice at once, and at the route's own cluster alone.</summary>
     public static bool CanHedge(HttpContext client, EdgeContext edge) =>
-        edge.OtherTimeouts is null
+        edge is { OtherTimeouts: null, HasOwnConnection: false }
         && (HttpMethods.IsGet(client.Request.Method) || HttpMethods.IsHead(client.Request.Method))
         && !client.MayHaveBody()
         && !client.AsksForUpgrade();

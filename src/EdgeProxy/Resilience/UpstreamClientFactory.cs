@@ -1,6 +1,8 @@
 using System.Net;
+using System.Net.Security;
 using System.Text;
 using EdgeProxy.Configuration;
+using EdgeProxy.Upstreams;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace EdgeProxy.Resilience;
@@ -10,7 +12,13 @@ namespace EdgeProxy.Resilience;
 /// cluster's HttpClient section or its connect timeout has changed.
 /// </summary>
 internal sealed class UpstreamClientFactory(
-    AttemptMetrics metrics, Breakers breakers, Attempts attempts, TimeProvider time, ILogger<ForwarderHttpClientFactory> logger)
+    AttemptMetrics metrics,
+    Breakers breakers,
+    Attempts attempts,
+    ConnectStep connector,
+    OwnConnections owners,
+    TimeProvider time,
+    ILogger<ForwarderHttpClientFactory> logger)
     : ForwarderHttpClientFactory(logger), IForwarderHttpClientFactory
 {
     /// <summary>YARP's own sees changes of HttpClient only: when the connect timeout changes it is told that there was no client.</summary>
@@ -40,14 +48,16 @@ internal sealed class UpstreamClientFactory(
     {
         handler.Dispose(); // the pools make their own, alike
         metrics.Announce(context.ClusterId);
-        var pools = new UpstreamPools(() => Create(context));
-        var sender = new AttemptSender(context.ClusterId, pools, metrics, breakers, time);
+        var pools = new ClusterPools(name => new UpstreamPools(() => Create(context, name)));
+        var sender = new AttemptSender(context.ClusterId, pools, owners, metrics, breakers, time);
         var hedger = new Hedger(context.ClusterId, sender, attempts);
         var hold = new AnswerHold(breakers, time);
-        return new UpstreamHandler(pools, sender, new RetryLoop(context.ClusterId, sender, hedger, hold, attempts), hedger, hold);
+        var retries = new RetryLoop(context.ClusterId, sender, hedger, hold, attempts);
+        return new UpstreamHandler(context.ClusterId, pools, owners, sender, retries, hedger, hold);
     }
 
-    private SocketsHttpHandler Create(ForwarderHttpClientContext context)
+    /// <param name="tlsName">The name that TLS is spoken under.</param>
+    private SocketsHttpHandler Create(ForwarderHttpClientContext context, string tlsName)
     {
         var handler = new SocketsHttpHandler
         {
@@ -57,6 +67,22 @@ internal sealed class UpstreamClientFactory(
             UseCookies = false,
         };
         ConfigureHandler(context, handler);
+        var (proxy, options) = (handler.UseProxy ? handler.Proxy : null, handler.SslOptions);
+        handler.ConnectCallback = (connection, cancellation) =>
+            connector.ConnectAsync(connection, TlsOf(connection.InitialRequestMessage, proxy, options, tlsName), cancellation);
         return handler;
     }
+
+    /// <summary>Null: without TLS, or through a proxy, where TLS begins behind its tunnel.</summary>
+    private static SslClientAuthenticationOptions? TlsOf(
+        HttpRequestMessage request, IWebProxy? proxy, SslClientAuthenticationOptions options, string tlsName) =>
+        tlsName.Length == 0 || request.RequestUri is not { Scheme: "https" } uri || (proxy is not null && !proxy.IsBypassed(uri))
+            ? null
+            : new SslClientAuthenticationOptions
+            {
+                TargetHost = tlsName,
+                EnabledSslProtocols = options.EnabledSslProtocols,
+                RemoteCertificateValidationCallback = options.RemoteCertificateValidationCallback,
+                ApplicationProtocols = ConnectStep.ProtocolsFor(request),
+            };
 }

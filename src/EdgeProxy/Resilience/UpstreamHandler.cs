@@ -1,15 +1,22 @@
+using EdgeProxy.Upstreams;
 using EdgeProxy.Yarp;
 
 namespace EdgeProxy.Resilience;
 
 /// <summary>Sends the requests of one cluster, under YARP's forwarder, where the status is known before a byte is copied.</summary>
 internal sealed class UpstreamHandler(
-    UpstreamPools pools, AttemptSender sender, RetryLoop retries, Hedger hedger, AnswerHold hold) : HttpMessageHandler
+    string cluster,
+    ClusterPools pools,
+    OwnConnections owners,
+    AttemptSender sender,
+    RetryLoop retries,
+    Hedger hedger,
+    AnswerHold hold) : HttpMessageHandler
 {
     /// <summary>Attempts at this cluster, as many as the route allows.</summary>
     public Task<HttpResponseMessage> AttemptAsync(
         HttpRequestMessage request, HttpContext client, EdgeContext edge, CancellationToken cancellation) =>
-        edge.Route!.Retry is { } retry && !client.AsksForUpgrade()
+        edge.Route!.Retry is { } retry && !client.AsksForUpgrade() && !edge.HasOwnConnection
             ? retries.SendAsync(request, client, retry, cancellation)
             : edge.Fallback is not null && !client.AsksForUpgrade()
             ? HeldAsync(request, client, edge, cancellation)
@@ -19,10 +26,11 @@ internal sealed class UpstreamHandler(
     {
         if (request.Client() is not { } client)
         {
-            return ProbedAddress.SendAsync(pools.Probes, request, cancellationToken);
+            return ProbedAddress.SendAsync(pools.Of(request).Probes, request, cancellationToken);
         }
 
         var edge = client.Edge();
+        edge.HasOwnConnection = owners.IsFor(request, client, cluster);
         return edge.Fallback is { } fallback
             ? fallback.SendAsync(request, client, this, cancellationToken)
             : AttemptAsync(request, client, edge, cancellationToken);

@@ -26,6 +26,15 @@ internal sealed class UpstreamPools(Func<SocketsHttpHandler> create) : IDisposab
     /// <summary>Connections of probes, which requests can neither use up nor fill.</summary>
     public HttpMessageInvoker Probes => _probes.Value;
 
+    /// <summary>One connection apart from all others, for whoever must not share any; to be disposed of by its user.</summary>
+    public HttpMessageInvoker OpenOwn()
+    {
+        var handler = create();
+        handler.MaxConnectionsPerServer = 1;
+        handler.PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan; // it lasts as long as what it is kept for
+        return new HttpMessageInvoker(handler);
+    }
+
     public void Dispose()
     {
         Pooled.Dispose();

@@ -39,11 +39,12 @@ internal sealed class Edge : IAsyncDisposable
     public IServiceProvider Services => _gateway.Services;
 
     /// <summary>Starts an edge. <paramref name="sections"/> is JSON without the outer braces and without `Edge`.</summary>
-    public static async Task<Edge> StartAsync(string sections, string edge = "", string token = "", string listen = AnyPort)
+    public static async Task<Edge> StartAsync(
+        string sections, string edge = "", string token = "", string listen = AnyPort, int adminPort = 0)
     {
         var folder = Directory.CreateTempSubdirectory("edgeproxy-test-").FullName;
         var file = Path.Combine(folder, "edgeproxy.json");
-        await File.WriteAllTextAsync(file, Document(sections, edge, token, listen));
+        await File.WriteAllTextAsync(file, Document(sections, edge, token, listen, adminPort));
         var read = ConfigurationReader.Read(folder, TimeProvider.System);
         if (read.Revision is not { } revision)
         {
@@ -56,11 +57,12 @@ internal sealed class Edge : IAsyncDisposable
     }
 
     /// <summary>A whole document around <paramref name="sections"/>: free ports on loopback.</summary>
-    public static string Document(string sections, string edge = "", string token = "", string listen = AnyPort) => $$"""
+    public static string Document(string sections, string edge = "", string token = "", string listen = AnyPort,
+        int adminPort = 0) => $$"""
         {
           "Edge": {
             "Listen": [ {{listen}} ],
-            "Admin": { "Listen": "http://127.0.0.1:0", "Token": "{{token}}" }{{(edge.Length > 0 ? "," : "")}}
+            "Admin": { "Listen": "http://127.0.0.1:{{adminPort}}", "Token": "{{token}}" }{{(edge.Length > 0 ? "," : "")}}
             {{edge}} {{(edge.Contains("\"Overload\"", StringComparison.Ordinal) ? "" : OwnPool)}}
           },
           {{sections}}
