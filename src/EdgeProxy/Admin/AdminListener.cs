@@ -2,6 +2,7 @@ using EdgeProxy.Configuration;
 using EdgeProxy.Health;
 using EdgeProxy.Metrics;
 using EdgeProxy.RateLimiting;
+using EdgeProxy.Redis;
 using EdgeProxy.Resilience;
 using EdgeProxy.Shedding;
 using Microsoft.Extensions.Hosting;
@@ -52,6 +53,7 @@ internal static class AdminListener
         v1.MapClusters(edge);
         v1.MapDestinations(edge);
         v1.MapRateLimits(edge);
+        v1.MapStore(edge);
         v1.MapOverload(edge);
     }
 

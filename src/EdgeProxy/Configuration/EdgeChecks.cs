@@ -18,7 +18,7 @@ internal static class EdgeChecks
 
         CheckAdmin(edge.Object("Admin"), draft.Edge.Admin, taken, faults);
         CheckNetworks(edge, faults);
-        CheckStore(edge.Object("Store"), faults);
+        StoreChecks.Check(edge.Object("Store"), faults, looksAtFiles);
         if (looksAtFiles && draft.Edge.AccessLog.Path is { } log && !Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(log))))
         {
             var path = (ScalarNode)edge.Object("AccessLog").Find("Path")!;
@@ -63,6 +63,11 @@ internal static class EdgeChecks
 
     private static void CheckAdmin(Section admin, AdminOptions options, Dictionary<(string, int), Place> taken, FaultList faults)
     {
+        if (admin.Find("Token") is ScalarNode { WasBlank: true } token)
+        {
+            faults.Error(FaultCodes.InvalidValue, token, "the token is white space and nothing else");
+        }
+
         if (admin.Find("Listen") is not ScalarNode url)
         {
             return;
@@ -99,14 +104,14 @@ internal static class EdgeChecks
         }
     }
 
-    private static void CheckCertificate(Section certificate, FaultList faults)
+    public static void CheckCertificate(Section certificate, FaultList faults, string pathKey = "Path")
     {
-        if (certificate.Find("Path") is not ScalarNode path)
+        if (certificate.Find(pathKey) is not ScalarNode path)
         {
             return;
         }
 
-        var (file, keyFile) = EdgeSection.BindCertificate(certificate);
+        var (file, keyFile) = EdgeSection.BindCertificate(certificate, pathKey);
         foreach (var (node, name) in new[] { (path, file), (certificate.Find("KeyPath") as ScalarNode ?? path, keyFile) })
         {
             if (!File.Exists(name))
@@ -149,35 +154,6 @@ internal static class EdgeChecks
                     FaultCodes.TrustsEverybody, network.Place, network.Path,
                     "every peer may say who the client is: limits for each client can be evaded");
             }
-        }
-    }
-
-    private static void CheckStore(Section store, FaultList faults)
-    {
-        if (store.Find("Redis") is ScalarNode redis && !string.IsNullOrWhiteSpace(redis.Text) && !IsConnectionString(redis.Text))
-        {
-            // Connection strings hold passwords: not even the part at fault is shown.
-            faults.Error(
-                FaultCodes.InvalidStore, redis,
-                "this is not a StackExchange.Redis connection string such as \"127.0.0.1:6379\"",
-                redis.IsExpanded ? null : AddressText.SuggestStore(redis.Text));
-        }
-    }
-
-    private static bool IsConnectionString(string text)
-    {
-        if (text.Contains("://", StringComparison.Ordinal))
-        {
-            return false; // an address of another kind of client, which the library takes for the name of a server
-        }
-
-        try
-        {
-            return StackExchange.Redis.ConfigurationOptions.Parse(text).EndPoints.Count > 0;
-        }
-        catch (Exception exception) when (exception is ArgumentException or FormatException or OverflowException)
-        {
-            return false;
         }
     }
 

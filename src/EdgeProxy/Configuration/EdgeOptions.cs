@@ -64,13 +64,6 @@ internal sealed record AdminOptions
     public string Token { get; init; } = "";
 }
 
-/// <summary>Where buckets are kept.</summary>
-internal sealed record StoreOptions
-{
-    /// <summary>StackExchange.Redis connection string. Null: buckets live in this process's memory.</summary>
-    public string? Redis { get; init; }
-}
-
 internal sealed record ErrorOptions
 {
     /// <summary>What the `type` of an error begins with; the error's code follows. Default `urn:edgeproxy:error:`.</summary>

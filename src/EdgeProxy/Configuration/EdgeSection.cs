@@ -25,12 +25,9 @@ internal static class EdgeSection
         new Key("Listen", new TextShape { Meaning = "an http address and port" },
             "Address of the admin listener. One that is not loopback wants a token.")
         { Default = "http://127.0.0.1:9901" },
-        new Key("Token", new TextShape(), "Bearer token that all but `/livez`, `/readyz` and `/metrics` ask for. Empty: none.")
+        new Key("Token", new TextShape { Pattern = "^[^\\u0000-\\u001f\\u007f]*$", Meaning = "text without controls", IsSensitive = true },
+            "Bearer token that all but `/livez`, `/readyz` and `/metrics` ask for. Empty: none.")
         { Default = "" });
-
-    private static readonly ObjectShape Store = new(
-        new Key("Redis", new TextShape { Meaning = "a StackExchange.Redis connection string" },
-            "Where buckets are kept. Absent or empty: in this process's memory, for one node."));
 
     private static readonly ObjectShape Errors = new(
         new Key("TypeBase", new TextShape { Meaning = "the beginning of a URI" },
@@ -70,7 +67,7 @@ internal static class EdgeSection
             "Addresses that take traffic. Applies at the next start.")
         { Default = "[ \"http://0.0.0.0:8080\" ]" },
         new Key("Admin", Admin, "The admin listener. Applies at the next start."),
-        new Key("Store", Store, "Where buckets are kept. Applies at the next start."),
+        new Key("Store", StoreSection.Shape, "Where buckets are kept. Applies at the next start."),
         new Key("TrustedProxies", new ListShape(new TextShape { Meaning = "an address or a network such as 10.0.0.0/8" }, 0, 1000),
             "Peers whose `X-Forwarded-*`, `Forwarded`, `X-Real-IP` and `X-Request-Id` are believed. None by default."),
         new Key("Errors", Errors, "The shape of error answers."),
@@ -86,13 +83,12 @@ internal static class EdgeSection
         var admin = edge.Object("Admin");
         var requests = edge.Object("Requests");
         var access = edge.Object("AccessLog");
-        var redis = edge.Object("Store").Text("Redis");
         return new EdgeOptions
         {
             Name = edge.Text("Name")!,
             Listen = listen.Length > 0 ? listen : new EdgeOptions().Listen,
             Admin = new AdminOptions { Listen = admin.Text("Listen")!, Token = admin.Text("Token")! },
-            Store = new StoreOptions { Redis = string.IsNullOrWhiteSpace(redis) ? null : redis },
+            Store = StoreSection.Bind(edge.Object("Store")),
             TrustedProxies = [.. edge.Texts("TrustedProxies").Select(NetworkOf).OfType<IPNetwork>()],
             Errors = new ErrorOptions { TypeBase = edge.Object("Errors").Text("TypeBase")! },
             Requests = new RequestOptions
@@ -129,17 +125,17 @@ internal static class EdgeSection
     {
         Url = listener.Text("Url") ?? "",
         Protocols = listener.Choice<ListenerProtocols>("Protocols"),
-        Certificates = [.. listener.Items("Certificates").Select(BindCertificate)],
+        Certificates = [.. listener.Items("Certificates").Select(certificate => BindCertificate(certificate))],
     };
 
-    public static CertificateOptions BindCertificate(Section certificate)
+    public static CertificateOptions BindCertificate(Section certificate, string pathKey = "Path")
     {
-        var path = PathOf(certificate, "Path") ?? "";
+        var path = PathOf(certificate, pathKey) ?? "";
         return new CertificateOptions(path, PathOf(certificate, "KeyPath") ?? path);
     }
 
     /// <summary>Relative paths count from the folder of the file that names them.</summary>
-    private static string? PathOf(Section section, string key) => section.Find(key) is ScalarNode { Text: var path } node
+    public static string? PathOf(Section section, string key) => section.Find(key) is ScalarNode { Text: var path } node
         ? System.IO.Path.Combine(System.IO.Path.GetDirectoryName(node.Place.File) ?? "", path)
         : null;
 }

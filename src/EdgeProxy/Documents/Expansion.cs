@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text;
 
 namespace EdgeProxy.Documents;
@@ -36,7 +37,7 @@ internal sealed class Expansion(Func<string, string?> environment, FaultList fau
     {
         var written = node.Written;
         var expanded = new StringBuilder(written.Length);
-        var fromEnvironment = false;
+        var variables = ImmutableArray.CreateBuilder<string>();
         var position = 0;
         while (written.IndexOf("${", position, StringComparison.Ordinal) is var start and >= 0)
         {
@@ -55,19 +56,21 @@ internal sealed class Expansion(Func<string, string?> environment, FaultList fau
                 return;
             }
 
-            if (!TryResolve(node, written.AsSpan(start + 2, end - start - 2), expanded))
+            if (Resolve(node, written.AsSpan(start + 2, end - start - 2)) is not { } value)
             {
                 return;
             }
 
-            fromEnvironment = true;
+            expanded.Append(value);
+            variables.Add(value);
             position = end + 1;
         }
 
-        node.Expand(expanded.Append(written, position, written.Length - position).ToString(), fromEnvironment);
+        node.Expand(expanded.Append(written, position, written.Length - position).ToString(), variables.ToImmutable());
     }
 
-    private bool TryResolve(ScalarNode node, ReadOnlySpan<char> reference, StringBuilder expanded)
+    /// <summary>What a reference stands for; null when that is a fault.</summary>
+    private string? Resolve(ScalarNode node, ReadOnlySpan<char> reference)
     {
         var split = reference.IndexOf(":-", StringComparison.Ordinal);
         var name = (split < 0 ? reference : reference[..split]).ToString();
@@ -76,25 +79,28 @@ internal sealed class Expansion(Func<string, string?> environment, FaultList fau
             faults.Error(
                 FaultCodes.InvalidExpansion, node,
                 $"\"${{{name}}}\" does not name a variable: letters, digits and underscores, not beginning with a digit");
-            return false;
+            return null;
         }
 
         var value = environment(name);
-        if (split >= 0)
+        if (split >= 0 && string.IsNullOrEmpty(value))
         {
-            expanded.Append(string.IsNullOrEmpty(value) ? reference[(split + 2)..] : value);
-            return true;
+            return reference[(split + 2)..].ToString();
         }
 
         if (value is null)
         {
             faults.Error(
                 FaultCodes.UnsetVariable, node, $"the environment has no variable {name} and no default is given (${{{name}:-default}})");
-            return false;
+        }
+        else if (value.Length != value.AsSpan().Trim().Length)
+        {
+            faults.Warn(
+                FaultCodes.VariableWhiteSpace, node.Place, node.Path,
+                $"the variable {name} begins or ends with white space, such as the newline of the command that made it");
         }
 
-        expanded.Append(value);
-        return true;
+        return value;
     }
 
     private static bool IsName(string name)

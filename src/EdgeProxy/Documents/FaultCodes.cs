@@ -17,6 +17,7 @@ internal static class FaultCodes
     // Variables
     public const string UnsetVariable = "unset_variable";
     public const string InvalidExpansion = "invalid_expansion";
+    public const string VariableWhiteSpace = "variable_white_space";
 
     // Keys and values
     public const string UnknownKey = "unknown_key";

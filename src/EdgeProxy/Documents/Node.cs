@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 
 namespace EdgeProxy.Documents;
@@ -133,6 +134,15 @@ internal sealed class ScalarNode(Place place, ScalarKind scalar, string written)
     /// <summary>Part of <see cref="Text"/> comes from the environment: it counts as a secret.</summary>
     public bool IsExpanded { get; private set; }
 
+    /// <summary>What the environment gave, each reference by itself; parts of secrets, never to be shown.</summary>
+    public ImmutableArray<string> Variables { get; private set; } = [];
+
+    /// <summary>One reference to the environment is the whole value.</summary>
+    public bool IsOneVariable { get; private set; }
+
+    /// <summary>There was white space and nothing else, and it has been taken away.</summary>
+    public bool WasBlank { get; private set; }
+
     public bool IsNull => Scalar == ScalarKind.Null;
 
     public override string Kind => Scalar switch
@@ -153,10 +163,20 @@ internal sealed class ScalarNode(Place place, ScalarKind scalar, string written)
         }
     }
 
-    public void Expand(string text, bool fromEnvironment)
+    public void Expand(string text, ImmutableArray<string> variables)
     {
         Text = text;
-        IsExpanded = fromEnvironment;
+        Variables = variables;
+        IsExpanded = variables.Length > 0;
+        IsOneVariable = variables is [var only] && only == text;
+    }
+
+    /// <summary>White space at an end of a secret is no part of it: files and variables bring some along.</summary>
+    public void TrimSecret()
+    {
+        var trimmed = Text.Trim();
+        WasBlank = trimmed.Length == 0 && Text.Length > 0;
+        Text = trimmed;
     }
 }
 

@@ -32,7 +32,10 @@ internal sealed class TextShape : Shape
     /// <summary>Code of the fault when the text is none of <see cref="Values"/>.</summary>
     public string Code { get; init; } = FaultCodes.UnknownValue;
 
-    /// <summary>A mistake here is likely to be a secret written in the wrong form: faults do not show the text.</summary>
+    /// <summary>
+    /// A secret, or what is likely to be one written in the wrong form: faults do not show the text, and white space at its ends is no
+    /// part of it.
+    /// </summary>
     public bool IsSensitive { get; init; }
 
     /// <summary>Numbers and true or false are taken for their text.</summary>

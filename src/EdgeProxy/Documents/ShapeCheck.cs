@@ -187,6 +187,11 @@ internal sealed class ShapeCheck(FaultList faults)
 
     private void CheckText(ScalarNode node, TextShape shape)
     {
+        if (shape.IsSensitive)
+        {
+            node.TrimSecret();
+        }
+
         if (node.Scalar != ScalarKind.Text && !shape.AnyScalar || node.IsNull)
         {
             WrongType(node, shape);

@@ -1,3 +1,4 @@
+using EdgeProxy.Configuration;
 using EdgeProxy.Redis;
 using StackExchange.Redis;
 
@@ -19,7 +20,7 @@ internal sealed class BucketCall
     private readonly bool[] _isShadow;
 
     /// <summary>Policies in shadow come last: they are taken from only when all others admit.</summary>
-    public BucketCall(RedisStore store, BucketTake[] takes, long cost = Rate.Token)
+    public BucketCall(RedisStore store, BucketTake[] takes, long cost = Rate.Token, string prefix = StoreOptions.DefaultPrefix)
     {
         _cost = cost;
         _store = store;
@@ -28,7 +29,7 @@ internal sealed class BucketCall
             .. Enumerable.Range(0, takes.Length)
                 .Where(i => takes[i] is { Limits: not null, Outcome: TakeOutcome.NotAsked }).OrderBy(i => takes[i].IsShadow),
         ];
-        _keys = Array.ConvertAll(_order, i => BucketScripts.KeyOf(takes[i].Name));
+        _keys = Array.ConvertAll(_order, i => BucketScripts.KeyOf(takes[i].Name, prefix));
         _sets = Array.ConvertAll(_order, i => takes[i].Limits!);
         _isShadow = Array.ConvertAll(_order, i => takes[i].IsShadow);
     }

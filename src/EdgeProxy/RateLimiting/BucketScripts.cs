@@ -1,3 +1,4 @@
+using EdgeProxy.Configuration;
 using EdgeProxy.Redis;
 using StackExchange.Redis;
 
@@ -13,7 +14,7 @@ internal static class BucketScripts
     /// <summary>Mode of <see cref="Take"/>: charge what has been spent already.</summary>
     public const int Spent = 2;
 
-    public static RedisKey KeyOf(BucketName name) => "rl:" + name.Digest();
+    public static RedisKey KeyOf(BucketName name, string prefix = StoreOptions.DefaultPrefix) => prefix + name.Digest();
 
     public static void Add(List<RedisValue> arguments, LimitSet limits)
     {

@@ -2,7 +2,7 @@ namespace EdgeProxy.RateLimiting;
 
 /// <summary>
 /// Keeps buckets. Takes a request's cost from each limit of each policy of a verdict, or, when a policy that is not in shadow refuses,
-/// none at all; then decides the verdict. Never throws, and never lets a request wait for longer than 5 ms.
+/// none at all; then decides the verdict. Never throws, and never lets a request wait for longer than `Edge.Store.Deadline`.
 /// </summary>
 internal interface IAskedBucketStore
 {

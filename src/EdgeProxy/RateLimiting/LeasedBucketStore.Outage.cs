@@ -4,13 +4,13 @@ namespace EdgeProxy.RateLimiting;
 internal sealed partial class LeasedBucketStore
 {
     private bool CanAsk(in BucketName name) =>
-        link.IsUp || (link.IsPartlyUp && link.IsUpAt(link.PlaceOf(BucketScripts.KeyOf(name))));
+        link.IsUp || (link.IsPartlyUp && link.IsUpAt(link.PlaceOf(BucketScripts.KeyOf(name, link.KeyPrefix))));
 
     private bool CanAsk(LeaseHolder holder)
     {
         if (holder.Place < 0)
         {
-            holder.Place = link.PlaceOf(BucketScripts.KeyOf(holder.Name));
+            holder.Place = link.PlaceOf(BucketScripts.KeyOf(holder.Name, link.KeyPrefix));
         }
 
         return link.IsUpAt(holder.Place);

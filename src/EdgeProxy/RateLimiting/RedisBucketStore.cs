@@ -16,7 +16,7 @@ internal sealed class RedisBucketStore(RedisStore store, MemoryBucketStore local
 
     public async ValueTask TakeAsync(RateLimitVerdict verdict)
     {
-        var call = new BucketCall(store, verdict.Takes.ToArray(), verdict.Cost).Plan();
+        var call = new BucketCall(store, verdict.Takes.ToArray(), verdict.Cost, store.KeyPrefix).Plan();
         var reply = await store.AskAsync(call.First, static (database, call) => call.RunAsync(database), call, call.Turn);
         if (reply.IsAnswered)
         {
@@ -50,7 +50,7 @@ internal sealed class RedisBucketStore(RedisStore store, MemoryBucketStore local
         }
 
         take.Levels = take.Limits!.Less(take.Levels, difference);
-        var key = BucketScripts.KeyOf(take.Name);
+        var key = BucketScripts.KeyOf(take.Name, store.KeyPrefix);
         if (!store.ServerOf(key).IsUp || Volatile.Read(ref _underWay) >= MostUnderWay)
         {
             return false;
@@ -87,7 +87,7 @@ internal sealed class RedisBucketStore(RedisStore store, MemoryBucketStore local
         BucketScripts.Add(arguments, limits);
         var reply = await store.AskPatientlyAsync(
             static (database, call) => BucketScripts.Look.AskAsync(database, [call.Key], call.Arguments),
-            (Key: BucketScripts.KeyOf(name), Arguments: arguments.ToArray()));
+            (Key: BucketScripts.KeyOf(name, store.KeyPrefix), Arguments: arguments.ToArray()));
         return reply.Value is { } answer
             ? new BucketView(BucketScripts.LevelsOf(answer.AsSpan(3)), answer[0], (int)answer[1])
             : null;

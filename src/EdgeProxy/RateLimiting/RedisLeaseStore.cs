@@ -17,7 +17,7 @@ internal sealed class RedisLeaseStore(RedisStore store, LeaseOptions options) : 
             return new(new StoreReply<LeaseReply>(StoreMiss.Connection, default));
         }
 
-        var key = BucketScripts.KeyOf(name);
+        var key = BucketScripts.KeyOf(name, store.KeyPrefix);
         return store.AskAsync(
             store.ServerOf(key), static (database, call) => RunAsync(database, call.Key, call.Arguments),
             (Key: key, Arguments: Arguments(_node, ask, options)), takesLate: true);

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using EdgeProxy.Configuration;
 
 namespace EdgeProxy.Redis;
 
@@ -8,9 +9,6 @@ namespace EdgeProxy.Redis;
 /// </summary>
 internal sealed class CallDeadlines : IDisposable
 {
-    /// <summary>No request waits for longer.</summary>
-    public static readonly TimeSpan Longest = TimeSpan.FromMilliseconds(5);
-
     private const int TickMilliseconds = 1;
 
     /// <summary>Most calls that wait at a time.</summary>
@@ -25,13 +23,18 @@ internal sealed class CallDeadlines : IDisposable
     private int _isAsleep;
     private int _hasGivenUp;
 
-    public CallDeadlines(TimeProvider time)
+    public CallDeadlines(TimeProvider time, StoreOptions options)
     {
         _time = time;
+        Longest = options.Deadline;
         // A tick early: the next look would come after the deadline.
-        _expireAfter = (Longest - TimeSpan.FromMilliseconds(TickMilliseconds)).Ticks * time.TimestampFrequency / TimeSpan.TicksPerSecond;
+        var early = Math.Max(Longest.Ticks - TimeSpan.FromMilliseconds(TickMilliseconds).Ticks, Longest.Ticks / 2);
+        _expireAfter = early * time.TimestampFrequency / TimeSpan.TicksPerSecond;
         new Thread(Run) { IsBackground = true, Name = "store deadlines", Priority = ThreadPriority.AboveNormal }.Start();
     }
+
+    /// <summary>No request waits for longer.</summary>
+    public TimeSpan Longest { get; }
 
     public bool IsFull => Volatile.Read(ref _count) >= MostWaiting;
 

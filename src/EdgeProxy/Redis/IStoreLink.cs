@@ -1,3 +1,4 @@
+using EdgeProxy.Configuration;
 using StackExchange.Redis;
 
 namespace EdgeProxy.Redis;
@@ -16,6 +17,9 @@ internal interface IStoreLink
 
     /// <summary>Nodes that share the store, as last heard; at least this one.</summary>
     int Nodes { get; }
+
+    /// <summary>What every key begins with.</summary>
+    string KeyPrefix => StoreOptions.DefaultPrefix;
 
     /// <summary>Where a key is kept: on a Redis Cluster its slot, else below 0.</summary>
     int PlaceOf(RedisKey key);

@@ -6,7 +6,7 @@ namespace EdgeProxy.Redis;
 /// <summary>How long requests waited for the store, and how often in vain.</summary>
 internal sealed class RedisMetrics
 {
-    private static readonly string[] Reasons = ["none", "deadline", "connection", "error", "overload"];
+    private static readonly string[] Reasons = ["none", "deadline", "connection", "error", "overload", "silent"];
 
     private readonly Histogram<double> _duration;
     private readonly Counter<long> _failures;
@@ -34,6 +34,10 @@ internal sealed class RedisMetrics
             "edgeproxy_store_up",
             () => servers is { IsUp: false } ? 0 : 1,
             description: "1 while the store is asked; 0 while policies do what OnStoreOutage says, for some buckets at least.");
+        meter.CreateObservableGauge(
+            "edgeproxy_store_evicts",
+            () => servers?.All.Any(server => server.Evicts) == true ? 1 : 0,
+            description: "1 while Redis, or a master of a Cluster, may evict single buckets when it is short of memory.");
     }
 
     public void Waited(TimeSpan time) => _duration.Record(time.TotalSeconds);

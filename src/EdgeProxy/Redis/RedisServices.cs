@@ -11,13 +11,16 @@ internal static class RedisServices
         services.AddMetrics();
         services.AddSingleton(provider => new RedisMetrics(
             provider.GetRequiredService<IMeterFactory>(), provider.GetService<StoreServers>()));
-        if (options.Redis is not { } connectionString)
+        if (!options.IsShared)
         {
             return;
         }
 
-        services.AddSingleton(RedisOptions.Parse(connectionString));
+        services.AddSingleton(options);
+        services.AddSingleton(_ => StoreNames.OfSystem());
+        services.AddSingleton<StoreConnector>();
         services.AddSingleton<StoreServers>();
+        services.AddSingleton<StoreStatus>();
         services.AddSingleton<CallDeadlines>();
         services.AddSingleton<RedisStore>();
         services.AddHostedService<StoreWorker>();

@@ -8,6 +8,9 @@ internal sealed class RedisStore(TimeProvider time, StoreServers servers, CallDe
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
+    /// <summary>A server that has answered nothing for so long, though it is asked all the time, is not slow but gone.</summary>
+    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(2);
+
     private volatile IConnectionMultiplexer? _connection;
 
     /// <summary>
@@ -21,6 +24,8 @@ internal sealed class RedisStore(TimeProvider time, StoreServers servers, CallDe
     public bool IsPartlyUp => servers.IsPartlyUp;
 
     public bool HasAnswered { get; private set; }
+
+    public string KeyPrefix => servers.KeyPrefix;
 
     /// <summary>Nodes that shared the store when it was last heard; at least this one.</summary>
     public int Nodes => servers.Nodes;
@@ -117,6 +122,9 @@ internal sealed class RedisStore(TimeProvider time, StoreServers servers, CallDe
         return IsUp;
     }
 
+    /// <summary>It was asked, and has answered nothing for a while, not even late.</summary>
+    public bool IsSilent(StoreServer server) => time.GetElapsedTime(server.HeardAt) >= Silence;
+
     /// <summary>Leaves the nodes, so that the others' share grows at once; should this get lost, they notice after four seconds.</summary>
     public void Leave(RedisValue node)
     {
@@ -150,25 +158,45 @@ internal sealed class RedisStore(TimeProvider time, StoreServers servers, CallDe
             return;
         }
 
+        var startedAt = time.GetTimestamp();
         var work = heartbeat(Database, key);
-        var call = new StoreCall<int>(work, time.GetTimestamp());
+        var call = new StoreCall<int>(work, startedAt);
         deadlines.Watch(call);
         var reply = await call.Reply;
         if (reply.IsAnswered)
         {
+            server.Heard(time.GetTimestamp(), time.GetElapsedTime(startedAt));
             HasAnswered = true;
             server.Answered(reply.Value);
             return;
         }
 
-        if (reply.Miss == StoreMiss.Deadline)
+        if (reply.Miss == StoreMiss.Error)
         {
-            _ = work.ContinueWith(_ => onLateAnswer(), TaskContinuationOptions.OnlyOnRanToCompletion);
+            server.Heard(time.GetTimestamp(), time.GetElapsedTime(startedAt)); // a refusal is an answer
+        }
+        else if (reply.Miss == StoreMiss.Deadline)
+        {
+            _ = HearLateAsync(server, work, startedAt, onLateAnswer);
         }
 
         if (IsLost(server, reply.Miss))
         {
             Missed?.Invoke();
+        }
+    }
+
+    private async Task HearLateAsync(StoreServer server, Task work, long startedAt, Action onLateAnswer)
+    {
+        await work.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (work.IsCompletedSuccessfully || work.Exception?.InnerException is RedisServerException)
+        {
+            server.Heard(time.GetTimestamp(), time.GetElapsedTime(startedAt));
+        }
+
+        if (work.IsCompletedSuccessfully)
+        {
+            onLateAnswer();
         }
     }
 
@@ -188,7 +216,7 @@ internal sealed class RedisStore(TimeProvider time, StoreServers servers, CallDe
     {
         if (miss != StoreMiss.None)
         {
-            metrics.Missed(miss);
+            metrics.Missed(miss == StoreMiss.Deadline && IsSilent(server) ? StoreMiss.Silent : miss);
         }
 
         var isLost = server.Note(miss == StoreMiss.None);

@@ -123,4 +123,7 @@ internal enum StoreMiss
 
     /// <summary>More calls are waiting than the edge lets wait; this one was not made.</summary>
     Overload,
+
+    /// <summary>Not in time, from a server that has answered nothing at all for a while; counted only.</summary>
+    Silent,
 }

@@ -23,8 +23,23 @@ internal sealed class StoreServer
     /// <summary>Whether a question is worth asking. False: decide without the store, at once.</summary>
     public bool IsUp => !_breaker.IsOpen;
 
+    /// <summary>When it was last heard of, in time or late; 0: never.</summary>
+    public long HeardAt { get; private set; }
+
+    /// <summary>How long its last answer to a probe took.</summary>
+    public TimeSpan Took { get; private set; }
+
+    /// <summary>What it does when it is short of memory; null: not known.</summary>
+    public string? EvictionPolicy { get; set; }
+
+    /// <summary>Single buckets may vanish at any time.</summary>
+    public bool Evicts => EvictionPolicy is not (null or "noeviction");
+
     /// <summary>Told how calls to this server end; made once, so that no call makes its own.</summary>
     public Action<StoreMiss>? Noted { get; set; }
+
+    /// <summary>It has answered a probe, in time or not.</summary>
+    public void Heard(long now, TimeSpan took) => (HeardAt, Took) = (now, took);
 
     public void Answered(int nodes)
     {

@@ -1,10 +1,11 @@
 using System.Net;
+using EdgeProxy.Configuration;
 using StackExchange.Redis;
 
 namespace EdgeProxy.Redis;
 
 /// <summary>The servers of the store, and which of them keeps what. One until a Redis Cluster has said that it is one.</summary>
-internal sealed class StoreServers
+internal sealed class StoreServers(StoreOptions options)
 {
     private const int Slots = 16_384;
 
@@ -15,9 +16,11 @@ internal sealed class StoreServers
 
     /// <summary>Keeps the slots that no server has; never asked.</summary>
     private readonly StoreServer _nobody = new();
-    private volatile Map _map = new([new StoreServer { Heartbeat = "rl:nodes" }], [], []);
+    private volatile Map _map = new([new StoreServer { Heartbeat = options.KeyPrefix + "nodes" }], [], []);
 
     public bool IsCluster => _map.BySlot.Length > 0;
+
+    public string KeyPrefix => options.KeyPrefix;
 
     public IReadOnlyList<StoreServer> All => _map.Servers;
 
@@ -91,12 +94,12 @@ internal sealed class StoreServers
     }
 
     /// <summary>All edges find the same names, so that each server counts all of them.</summary>
-    private static void NameHeartbeats(int servers, Func<RedisKey, StoreServer?> keeperOf)
+    private void NameHeartbeats(int servers, Func<RedisKey, StoreServer?> keeperOf)
     {
         var named = new HashSet<StoreServer>();
         for (var i = 0; i < MostNames && named.Count < servers; i++)
         {
-            RedisKey name = i == 0 ? "rl:nodes" : $"rl:nodes:{i}";
+            RedisKey name = options.KeyPrefix + (i == 0 ? "nodes" : $"nodes:{i}");
             if (keeperOf(name) is { } server && named.Add(server))
             {
                 server.Heartbeat = name;

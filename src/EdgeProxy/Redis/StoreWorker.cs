@@ -8,7 +8,8 @@ namespace EdgeProxy.Redis;
 /// while the store does not answer, asks it again until it does. No request takes part in any of that.
 /// </summary>
 internal sealed partial class StoreWorker(
-    RedisStore store, ConfigurationOptions options, TimeProvider time, ILogger<StoreWorker> logger) : BackgroundService
+    RedisStore store, StoreServers servers, StoreConnector connector, StoreStatus status, TimeProvider time, ILogger<StoreWorker> logger)
+    : BackgroundService
 {
     /// <summary>While all is well.</summary>
     private static readonly TimeSpan Beat = TimeSpan.FromSeconds(1);
@@ -26,15 +27,21 @@ internal sealed partial class StoreWorker(
     /// <summary>So many answers that come too late are no accident of the start.</summary>
     private const int MostLooks = 10;
 
+    /// <summary>From one look at the store's own configuration to the next.</summary>
+    private static readonly TimeSpan InspectAgain = TimeSpan.FromMinutes(1);
+
     private static readonly RedisScript Heartbeat = RedisScript.Load("Redis", "heartbeat");
+    private static readonly RedisScript Inspect = RedisScript.Load("Redis", "inspect");
 
     private readonly RedisValue[] _node = [Guid.NewGuid().ToString("N")];
     private readonly TaskCompletionSource _looked = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly SemaphoreSlim _nudge = new(0, 1);
+    private readonly StoreReport _report = new();
     private ConnectionMultiplexer? _connection;
-    private ConnectionFailureType? _failure;
     private string? _refusal;
     private Task _search = Task.CompletedTask;
+    private long _inspectedAt;
+    private string? _evicts;
 
     /// <summary>
     /// Waits a moment for a store that is there: a node that serves before it has heard of it would hold each client to the whole limit
@@ -49,6 +56,7 @@ internal sealed partial class StoreWorker(
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);
+        await _search.WaitAsync(LongestLook, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (Interlocked.Exchange(ref _connection, null) is { } connection)
         {
             store.Leave(_node[0]);
@@ -67,28 +75,22 @@ internal sealed partial class StoreWorker(
         await Task.Yield();
         store.Missed += Nudge;
         var wait = FirstProbe;
-        var (wasUp, looks) = (true, 0);
+        var looks = 0;
         while (!stoppingToken.IsCancellationRequested)
         {
-            _connection ??= await ConnectAsync();
+            _connection ??= await ConnectAsync(stoppingToken);
             var probedAt = time.GetTimestamp();
+            _refusal = null;
             var isUp = await store.ProbeAsync(BeatAsync, Nudge);
             if (isUp || _connection is not { IsConnected: true } || ++looks == MostLooks)
             {
                 _looked.TrySetResult();
             }
 
-            if (isUp != wasUp && _looked.Task.IsCompleted)
+            await ReportAsync(isUp, stoppingToken);
+            if (_search.IsCompleted)
             {
-                LogChange(isUp);
-                wasUp = isUp;
-            }
-
-            _refusal = null;
-
-            if (!isUp && _search.IsCompleted)
-            {
-                _search = SearchAsync();
+                _search = isUp ? LookAroundAsync(stoppingToken) : SearchAsync(_refusal, stoppingToken);
             }
 
             var isNudged = await WaitAsync(isUp ? Beat : wait, stoppingToken);
@@ -116,51 +118,32 @@ internal sealed partial class StoreWorker(
         }
     }
 
-    private async Task<ConnectionMultiplexer?> ConnectAsync()
+    /// <summary>A Redis that evicts makes limits hold no more, at any time and without a word: so it is said beforehand.</summary>
+    private async Task InspectAsync()
     {
-        try
+        if (_inspectedAt != 0 && time.GetElapsedTime(_inspectedAt) < InspectAgain)
         {
-            var connection = await ConnectionMultiplexer.ConnectAsync(options);
-            connection.ConnectionFailed += (_, failed) => _failure = failed.FailureType;
-            connection.ConnectionRestored += (_, _) => Nudge();
-            connection.ConfigurationChanged += (_, _) => Learn(connection);
-            connection.HashSlotMoved += (_, _) => Learn(connection);
-            store.Use(connection);
-            return connection;
+            return;
         }
-        catch (Exception exception) when (exception is RedisException or IOException or System.Net.Sockets.SocketException)
-        {
-            return null;
-        }
-    }
 
-    /// <summary>
-    /// Asks the servers that are left who serves what now. The client asks by itself when a connection breaks, which is before another
-    /// server has taken over, and then once a minute.
-    /// </summary>
-    private async Task SearchAsync()
-    {
-        try
+        _inspectedAt = time.GetTimestamp();
+        foreach (var server in servers.All)
         {
-            if (_connection is { } connection && connection.GetEndPoints().Length > 1 && await connection.ConfigureAsync()
-                && (store.Use(connection) || !store.IsCluster))
+            if (server.Heartbeat is { } key)
             {
-                Nudge();
+                var reply = await store.AskPatientlyAsync(
+                    static async (database, key) => (string?)await Inspect.RunAsync(database, [key], []), key);
+                server.EvictionPolicy = string.IsNullOrEmpty(reply.Value) ? null : reply.Value;
             }
         }
-        catch (Exception exception) when (exception is RedisException or ObjectDisposedException or TimeoutException)
-        {
-            // Nobody knows yet: asked again with the next probe.
-        }
-    }
 
-    /// <summary>Who serves what may have changed; servers that are new have to answer before they are asked.</summary>
-    private void Learn(ConnectionMultiplexer connection)
-    {
-        if (store.Use(connection))
+        var evicts = servers.All.FirstOrDefault(server => server.Evicts)?.EvictionPolicy;
+        if (evicts is not null && evicts != _evicts)
         {
-            Nudge();
+            LogEvicts(logger, evicts);
         }
+
+        _evicts = evicts;
     }
 
     /// <summary>Whether something has happened meanwhile.</summary>
@@ -192,28 +175,58 @@ internal sealed partial class StoreWorker(
         }
     }
 
-    /// <summary>Why the last look was in vain. Nothing of the connection string but its addresses is ever named.</summary>
-    private string Reason() => _refusal is { } refusal ? $"it answers \"{refusal}\""
-        : _connection is { IsConnected: true } ? $"no answer within {CallDeadlines.Longest.TotalMilliseconds} ms"
-        : _failure is { } failure ? $"no connection ({failure})"
-        : "no connection";
-
-    private void LogChange(bool isUp)
+    private async Task ReportAsync(bool isUp, CancellationToken stopping)
     {
+        if (!_looked.Task.IsCompleted)
+        {
+            return;
+        }
+
         if (isUp)
         {
-            LogUp(logger);
+            status.IsUp();
         }
         else
         {
-            LogDown(logger, string.Join(", ", store.Silent(options.EndPoints).Select(EndPointCollection.ToString)), Reason());
+            status.IsDown(_refusal, _connection is { IsConnected: true }, connector.Failure);
+        }
+
+        switch (_report.Observe(isUp, time.GetElapsedTime(0)))
+        {
+            case StoreNews.Down:
+                if (_refusal is null && _connection is not { IsConnected: true })
+                {
+                    status.IsDown(null, isConnected: false, await connector.ExplainAsync(stopping));
+                }
+
+                LogDown(logger, status.Places(), status.Detail);
+                break;
+            case StoreNews.Up:
+                LogUp(logger, _report.Lasted.TotalSeconds);
+                break;
+            case StoreNews.Unsteady:
+                LogUnsteady(logger, status.Places(), _report.Short, _report.Lasted.TotalMilliseconds);
+                _report.Said();
+                break;
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "The store answers; all limits are shared")]
-    private static partial void LogUp(ILogger logger);
+    [LoggerMessage(Level = LogLevel.Information, Message = "The store answers again after {Seconds:F1} s; all limits are shared")]
+    private static partial void LogUp(ILogger logger, double seconds);
 
     [LoggerMessage(
         Level = LogLevel.Warning, Message = "The store at {Places} is out of reach: {Reason}; policies do what OnStoreOutage says")]
-    private static partial void LogDown(ILogger logger, string places, string reason);
+    private static partial void LogDown(ILogger logger, string places, string? reason);
+
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "The store at {Places} was out of reach {Count} times for less than a second, {Milliseconds:F0} ms together: "
+            + "where its answers take longer than Edge.Store.Deadline, raise it or look at what keeps Redis or this machine busy")]
+    private static partial void LogUnsteady(ILogger logger, string places, int count, double milliseconds);
+
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "The store evicts keys when it is short of memory (maxmemory-policy {Policy}): buckets vanish and their limits hold no "
+            + "more. Set it to noeviction")]
+    private static partial void LogEvicts(ILogger logger, string policy);
 }
