@@ -54,6 +54,9 @@ internal sealed class EdgeContext(Revision revision, string requestId, long star
     /// <summary>What the edge was overloaded by when it refused the request for that; null when it did not.</summary>
     public string? ShedBy { get; set; }
 
+    /// <summary>Signalled when the forwarder gives the request up: after too long a silence, among others.</summary>
+    public CancellationToken Forwarding { get; set; }
+
     /// <summary>Timestamp of the end of the last wait for an answer's head, whether one came or not; 0 when there was none.</summary>
     public long HeadAt { get; set; }
 

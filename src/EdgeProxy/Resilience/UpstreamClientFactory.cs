@@ -36,8 +36,7 @@ internal sealed class UpstreamClientFactory(
     {
         handler.ConnectTimeout = ClusterSection.ConnectOf(context.NewMetadata);
         handler.ActivityHeadersPropagator = null; // the edge writes `traceparent` itself
-        // Bytes above 127 pass as they are, as HTTP/1.1 has always allowed; UTF-8 is bytes too.
-        handler.RequestHeaderEncodingSelector = static (_, _) => Encoding.Latin1;
+        handler.RequestHeaderEncodingSelector = static (_, request) => WaitingRequest.EncodingOf(request);
         handler.ResponseHeaderEncodingSelector = static (_, _) => Encoding.Latin1;
         handler.PlaintextStreamFilter = static (connection, _) => ValueTask.FromResult(
             connection.NegotiatedHttpVersion.Major == 1 ? new UpstreamStream(connection.PlaintextStream) : connection.PlaintextStream);

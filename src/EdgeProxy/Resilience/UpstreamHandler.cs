@@ -30,6 +30,7 @@ internal sealed class UpstreamHandler(
         }
 
         var edge = client.Edge();
+        edge.Forwarding = cancellationToken;
         edge.HasOwnConnection = owners.IsFor(request, client, cluster);
         return edge.Fallback is { } fallback
             ? fallback.SendAsync(request, client, this, cancellationToken)

@@ -1,6 +1,4 @@
-using System.Buffers;
 using System.Runtime.CompilerServices;
-using System.Runtime.ExceptionServices;
 using EdgeProxy.Errors;
 
 namespace EdgeProxy.Resilience;
@@ -10,15 +8,20 @@ namespace EdgeProxy.Resilience;
 /// a connection that closes before a byte of the answer fails as such, where the client would send the request up to three times
 /// more on its own; and an answer that comes while the body is still being sent ends the upload instead of being waited out.
 /// </summary>
-internal sealed class UpstreamStream(Stream inner) : Stream
+internal sealed class UpstreamStream(Stream inner) : ConnectionStream(inner)
 {
     /// <summary>Buffer for an answer that comes while nobody else reads. Heads are longer; what follows is read as usual.</summary>
     private const int HeadBytes = 4096;
 
+    /// <summary>What comes before a final answer, and is kept while nobody else reads: as much as the client takes in heads.</summary>
+    private const int EarlyBytesMax = 64 * 1024;
+
     /// <summary>The client reads heads into buffers of a few KiB, and bodies into larger ones, which need no room for the mark.</summary>
     private const int LargestHeadBuffer = 16 * 1024;
 
-    /// <summary>A request has been begun and no byte of its final answer has come.</summary>
+    private readonly Lock _sync = new();
+
+    /// <summary>A request has been begun, and the status of its final answer has not come.</summary>
     private volatile bool _awaiting;
 
     /// <summary>Writes go nowhere: the destination has answered and wants no more.</summary>
@@ -27,23 +30,26 @@ internal sealed class UpstreamStream(Stream inner) : Stream
     /// <summary>The destination has changed to another protocol: bytes pass as they are, and an end is no failed answer.</summary>
     private volatile bool _switched;
 
-    private bool _answered;
+    private AnswerHead _head;
+    private HttpRequestMessage? _request;
+    private bool _heard; // a byte of an answer to this request
+    private bool _answered; // an earlier one
     private bool _reused;
     private volatile Upload? _upload;
     private volatile bool _reading;
     private volatile bool _writing;
+    private volatile bool _earlyIsWanted;
 
     private Task? _early;
-    private byte[]? _earlyBytes;
-    private int _earlyAt;
-    private int _earlyEnd;
-    private ExceptionDispatchInfo? _earlyFault;
+    private EarlyBytes? _earlyBytes;
+
+    private bool IsUnderWay => _upload is { } upload && (!upload.IsComplete || _writing);
 
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
         if (_switched)
         {
-            return inner.WriteAsync(buffer, cancellationToken);
+            return Inner.WriteAsync(buffer, cancellationToken);
         }
 
         var upload = Upload.Current;
@@ -57,34 +63,61 @@ internal sealed class UpstreamStream(Stream inner) : Stream
             return WriteUploadAsync(upload, buffer);
         }
 
-        var write = inner.WriteAsync(buffer, cancellationToken);
+        var write = Inner.WriteAsync(buffer, cancellationToken);
         return write.IsCompletedSuccessfully ? write : AwaitWrite(write);
     }
 
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        if (_early is not null)
+        if (_switched && _early is null)
         {
-            return TakeEarlyAsync(buffer, cancellationToken);
+            return Inner.ReadAsync(buffer, cancellationToken);
         }
 
-        if (_switched)
+        if (_upload is null && _early is null)
         {
-            return inner.ReadAsync(buffer, cancellationToken);
+            _reading = true;
+            return ReadCheckedAsync(buffer, cancellationToken);
         }
 
-        _reading = true;
+        lock (_sync)
+        {
+            if (_early is not null)
+            {
+                _earlyIsWanted = true;
+                return TakeEarlyAsync(_earlyBytes!, _early, buffer, cancellationToken);
+            }
+
+            _reading = true;
+        }
+
         return ReadCheckedAsync(buffer, cancellationToken);
     }
 
     private void BeginRequest(Upload? upload)
     {
-        _reused = _answered;
-        _upload = upload;
+        (_reused, _heard, _head) = (_answered, false, default);
+        (_request, _upload) = (WaitingRequest.Take(), upload);
         _awaiting = true;
-        if (upload is not null && !_reading)
+        if (upload is not null)
         {
-            _early = ReadEarlyAsync();
+            ReadEarly();
+        }
+    }
+
+    /// <summary>While a body is being sent, nobody else reads.</summary>
+    private void ReadEarly()
+    {
+        if (_awaiting && _early is null && !_reading)
+        {
+            lock (_sync)
+            {
+                if (_early is null && !_reading)
+                {
+                    _earlyIsWanted = false;
+                    _early = ReadEarlyAsync(_earlyBytes = new EarlyBytes());
+                }
+            }
         }
     }
 
@@ -96,7 +129,7 @@ internal sealed class UpstreamStream(Stream inner) : Stream
         }
         catch (IOException exception) when (_awaiting)
         {
-            throw new UpstreamClosedException(_reused, exception);
+            throw Closed(exception);
         }
     }
 
@@ -108,9 +141,10 @@ internal sealed class UpstreamStream(Stream inner) : Stream
         }
 
         _writing = true;
+        ReadEarly();
         try
         {
-            await inner.WriteAsync(buffer, upload.Ended);
+            await Inner.WriteAsync(buffer, upload.Ended);
         }
         catch (OperationCanceledException) when (upload.EndedEarly)
         {
@@ -123,7 +157,7 @@ internal sealed class UpstreamStream(Stream inner) : Stream
             if (_awaiting)
             {
                 upload.WasCutOff = true; // whoever copies keeps that to itself, and says later that the body was too short
-                throw new UpstreamClosedException(_reused, exception);
+                throw Closed(exception);
             }
 
             _deaf = true;
@@ -134,125 +168,119 @@ internal sealed class UpstreamStream(Stream inner) : Stream
         }
     }
 
-    /// <summary>Reads the beginning of the answer while the body is being sent.</summary>
-    private async Task ReadEarlyAsync()
+    /// <summary>Reads the beginning of the answer while the body is being sent: up to its status, unless somebody waits for less.</summary>
+    private async Task ReadEarlyAsync(EarlyBytes bytes)
     {
-        _earlyBytes = ArrayPool<byte>.Shared.Rent(HeadBytes);
         try
         {
-            _earlyEnd = await ReadCheckedAsync(_earlyBytes.AsMemory(0, HeadBytes), CancellationToken.None);
+            do
+            {
+                bytes.Add(await ReadCheckedAsync(bytes.Room(), CancellationToken.None, isEarly: true));
+            }
+            while (_awaiting && IsUnderWay && !_earlyIsWanted && bytes.Count < EarlyBytesMax);
         }
         catch (Exception exception)
         {
-            _earlyFault = ExceptionDispatchInfo.Capture(exception); // for whoever reads next
+            bytes.Fail(exception); // for whoever reads next
+        }
+
+        if (_awaiting && bytes.Count >= EarlyBytesMax)
+        {
+            _upload?.MarkHeadKnown(); // as far as it will be
         }
     }
 
-    private async ValueTask<int> TakeEarlyAsync(Memory<byte> buffer, CancellationToken cancellationToken)
+    private async ValueTask<int> TakeEarlyAsync(EarlyBytes bytes, Task reading, Memory<byte> buffer, CancellationToken cancellationToken)
     {
-        await _early!.WaitAsync(cancellationToken);
-        _earlyFault?.Throw();
-        var count = Math.Min(buffer.Length, _earlyEnd - _earlyAt);
-        _earlyBytes.AsSpan(_earlyAt, count).CopyTo(buffer.Span);
-        _earlyAt += count;
-        if (_earlyAt == _earlyEnd)
+        if (bytes.IsTaken)
         {
-            var bytes = _earlyBytes!;
-            (_early, _earlyBytes, _earlyAt, _earlyEnd) = (null, null, 0, 0);
-            ArrayPool<byte>.Shared.Return(bytes);
+            await reading.WaitAsync(cancellationToken);
+        }
+
+        var count = bytes.Take(buffer.Span);
+        if (reading.IsCompleted && bytes.TryEnd())
+        {
+            lock (_sync)
+            {
+                (_early, _earlyBytes) = (null, null);
+            }
         }
 
         return count;
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<int> ReadCheckedAsync(Memory<byte> buffer, CancellationToken cancellationToken)
+    private async ValueTask<int> ReadCheckedAsync(Memory<byte> buffer, CancellationToken cancellationToken, bool isEarly = false)
     {
+        int count;
         try
         {
-            var isHead = buffer.Length is > HeadBytes / 4 and <= LargestHeadBuffer;
-            var count = await inner.ReadAsync(isHead ? buffer[..^AnswerHead.MarkLength] : buffer, cancellationToken);
-            return _awaiting && buffer.Length > 0 ? Take(buffer.Span, count) : count;
+            var isHead = buffer.Length > HeadBytes / 4 && (buffer.Length <= LargestHeadBuffer || isEarly);
+            count = await Inner.ReadAsync(isHead ? buffer[..^AnswerHead.MarkLength] : buffer, cancellationToken);
+            count = _awaiting && buffer.Length > 0 ? Take(buffer.Span, count) : count;
         }
         catch (IOException exception) when (_awaiting && exception is not UpstreamClosedException)
         {
             _upload?.MarkHeadKnown();
-            throw new UpstreamClosedException(_reused, exception);
+            throw Closed(exception);
         }
         finally
         {
             _reading = false;
         }
+
+        if (!isEarly && _awaiting && IsUnderWay && buffer.Length > 0)
+        {
+            ReadEarly(); // the client has begun to read before it was asked for anything, and goes on when all is sent
+        }
+
+        return count;
     }
 
-    /// <summary>The first bytes of an answer, or its end.</summary>
+    /// <summary>Bytes of an answer, up to its status, or its end.</summary>
     private int Take(Span<byte> buffer, int count)
     {
         if (count == 0)
         {
             _upload?.MarkHeadKnown();
-            throw new UpstreamClosedException(_reused);
+            throw Closed();
         }
 
-        _answered = true;
-        var status = AnswerHead.FinalStatus(buffer[..count], out var fields);
-        _switched = status == AnswerHead.SwitchingProtocols;
-        if (_switched || _upload is not { } upload)
+        (_answered, _heard) = (true, true);
+        var interims = _head.Interims;
+        var status = _head.Read(buffer[..count], out var fields);
+        if (status == 0)
         {
-            _awaiting = false;
-            _upload?.MarkHeadKnown();
-            return count;
-        }
-
-        var isUnderWay = !upload.IsComplete || _writing;
-        _awaiting = status == 0 && isUnderWay;
-        if (status < 300 || !isUnderWay || count + AnswerHead.MarkLength > buffer.Length)
-        {
-            // The answer to a whole request, an interim one, or one given while the request is read, as by an echo.
-            if (!_awaiting)
+            if (_head.Interims > interims)
             {
-                upload.MarkHeadKnown();
+                WaitingRequest.Heard(_request);
             }
 
             return count;
         }
 
+        _switched = status == AnswerHead.SwitchingProtocols;
+        (_awaiting, _request) = (false, null);
+        if (status < 300 || !IsUnderWay || count + AnswerHead.MarkLength > buffer.Length)
+        {
+            _upload?.MarkHeadKnown(); // the answer to a whole request, or one given while the request is read, as by an echo
+            return count;
+        }
+
         _deaf = true;
-        upload.EndEarly();
+        _upload!.EndEarly();
         return AnswerHead.MarkClosing(buffer, count, fields);
     }
 
+    /// <summary>A connection that has brought a byte for this request has not gone stale before it.</summary>
+    private UpstreamClosedException Closed(Exception? cause = null) => new(_reused && !_heard, cause);
+
     public override Task FlushAsync(CancellationToken cancellationToken) =>
-        _deaf ? Task.CompletedTask : inner.FlushAsync(cancellationToken);
-
-    public override void Flush() => inner.Flush();
-
-    public override int Read(byte[] buffer, int offset, int count) => inner.Read(buffer, offset, count);
-
-    public override void Write(byte[] buffer, int offset, int count) => inner.Write(buffer, offset, count);
-
-    public override bool CanRead => inner.CanRead;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => inner.CanWrite;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
+        _deaf ? Task.CompletedTask : base.FlushAsync(cancellationToken);
 
     protected override void Dispose(bool disposing)
     {
         _upload?.MarkHeadKnown();
-        inner.Dispose();
         base.Dispose(disposing);
     }
 }

@@ -9,6 +9,8 @@ namespace EdgeProxy.IntegrationTests.Resilience;
 public sealed class EarlyAnswerTests
 {
     private const string TooLarge = "HTTP/1.1 413 Content Too Large\r\nContent-Length: 9\r\n\r\ntoo large";
+    private const string Hints = "HTTP/1.1 103 Early Hints\r\nLink: </a.js>; rel=preload\r\n\r\n";
+    private static readonly string ManyHints = string.Concat(Enumerable.Repeat(Hints, 100)); // more than one buffer
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
     public enum Manner
@@ -63,6 +65,108 @@ public sealed class EarlyAnswerTests
 
         // The connection that broke off an upload is not used again, and the edge serves on.
         Assert.Equal("hi", await edge.Client.GetStringAsync("/warm-up"));
+    }
+
+    public static TheoryData<string, bool, bool> Pieces()
+    {
+        var cases = new TheoryData<string, bool, bool>();
+        foreach (var pieces in new[]
+        {
+            "bytes", TooLarge[..9] + "|" + TooLarge[9..], TooLarge[..11] + "|" + TooLarge[11..], Hints + "|" + TooLarge, Hints + TooLarge,
+            "HTTP/1.1 102 Processing\r\n\r\n|" + Hints + "|" + TooLarge, "HTTP/1.1 100 Continue\r\n\r\n|" + TooLarge,
+            ManyHints + "|" + TooLarge, ManyHints + TooLarge,
+        })
+        {
+            cases.Add(pieces, false, false);
+            cases.Add(pieces, false, true);
+            cases.Add(pieces, true, false);
+            cases.Add(pieces, true, true);
+        }
+
+        return cases;
+    }
+
+    [Theory, MemberData(nameof(Pieces))]
+    public async Task An_early_refusal_reaches_the_client_in_whatever_pieces_and_behind_interim_answers(
+        string pieces, bool closes, bool warm)
+    {
+        await using var upstream = RawUpstream.Start(async connection =>
+        {
+            while (await connection.ReadHeadAsync() is { } head && head.Contains("/warm-up"))
+            {
+                await connection.SendAsync("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+            }
+
+            foreach (var piece in pieces == "bytes" ? TooLarge.Select(one => one.ToString()) : pieces.Split('|'))
+            {
+                await connection.SendAsync(piece);
+                await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System, Wait.Deadline);
+            }
+
+            await (closes ? Task.CompletedTask : connection.DrainAsync());
+        });
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address));
+        using var readings = new Readings(edge);
+        if (warm)
+        {
+            await edge.Client.GetStringAsync("/warm-up");
+        }
+
+        using var client = await ConnectAsync(edge);
+        var stream = client.GetStream();
+        await stream.WriteAsync(Head(chunked: false));
+        var upload = SendForEverAsync(stream, chunked: false);
+
+        Assert.StartsWith("HTTP/1.1 413 ", await ReadAsync(stream, "too large"), StringComparison.Ordinal);
+        client.Close();
+        await upload;
+        Assert.Equal(1, readings["edgeproxy_attempts_total{cluster=up,outcome=ok}"] - (warm ? 1 : 0));
+    }
+
+    [Theory, InlineData("GET", ""), InlineData("POST", "hello")]
+    public async Task Interim_answers_are_no_silence(string method, string body)
+    {
+        await using var upstream = RawUpstream.Start(async connection =>
+        {
+            await connection.ReadHeadAsync();
+            for (var number = 0; number < 8; number++)
+            {
+                await connection.SendAsync("HTTP/1.1 102 Processing\r\n\r\n");
+                await Task.Delay(TimeSpan.FromMilliseconds(400), TimeProvider.System, Wait.Deadline);
+            }
+
+            await connection.SendAsync("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone");
+        });
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address, cluster: "\"Timeouts\": { \"Idle\": \"2s\" }"));
+        using var request = new HttpRequestMessage(new HttpMethod(method), "/");
+        request.Content = body.Length == 0 ? null : new StringContent(body);
+
+        using var answer = await edge.Client.SendAsync(request, Wait.Deadline);
+
+        Assert.Equal("done", await answer.Content.ReadAsStringAsync());
+    }
+
+    [Fact]
+    public async Task A_connection_that_closes_after_an_interim_answer_is_not_stale()
+    {
+        await using var upstream = RawUpstream.Start(async connection =>
+        {
+            while (await connection.ReadHeadAsync() is { } head)
+            {
+                if (!head.Contains("/warm-up"))
+                {
+                    await connection.SendAsync(Hints);
+                    return;
+                }
+
+                await connection.SendAsync("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+            }
+        });
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address));
+        await edge.Client.GetStringAsync("/warm-up");
+
+        Assert.Equal(System.Net.HttpStatusCode.BadGateway, (await edge.Client.GetAsync("/")).StatusCode);
+        Assert.Single(upstream.Heads, head => !head.Contains("/warm-up"));
     }
 
     [Fact]
