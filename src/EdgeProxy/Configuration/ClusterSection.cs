@@ -15,6 +15,9 @@ internal static class ClusterSection
     /// <summary>Key of YARP's metadata that holds `Timeouts.Connect`, for who makes the cluster's connections.</summary>
     private const string ConnectKey = "edgeproxy.connect";
 
+    /// <summary>Key of YARP's metadata that holds `Timeouts.PingDelay` and `PingTimeout`, likewise.</summary>
+    private const string PingsKey = "edgeproxy.pings";
+
     private static readonly TextShape Address = new() { Meaning = "an absolute http or https address" };
 
     private const string HeaderPrefix = "Header:";
@@ -131,6 +134,7 @@ internal static class ClusterSection
         {
             [StampKey] = settings.Stamp,
             [ConnectKey] = settings.Timeouts.Connect.ToString("c", CultureInfo.InvariantCulture),
+            [PingsKey] = string.Create(CultureInfo.InvariantCulture, $"{settings.Timeouts.PingDelay:c} {settings.Timeouts.PingTimeout:c}"),
         },
     };
 
@@ -139,6 +143,12 @@ internal static class ClusterSection
         metadata?.GetValueOrDefault(ConnectKey) is { } text
             ? TimeSpan.ParseExact(text, "c", CultureInfo.InvariantCulture)
             : TimeoutSettings.DefaultConnect;
+
+    /// <summary>When HTTP/2 connections are pinged, from the same metadata.</summary>
+    public static (TimeSpan Delay, TimeSpan Timeout) PingsOf(IReadOnlyDictionary<string, string>? metadata) =>
+        metadata?.GetValueOrDefault(PingsKey)?.Split(' ') is [var delay, var timeout]
+            ? (TimeSpan.Parse(delay, CultureInfo.InvariantCulture), TimeSpan.Parse(timeout, CultureInfo.InvariantCulture))
+            : (TimeoutSettings.DefaultPing, TimeoutSettings.DefaultPing);
 
     public static ClusterConfig Bind(Entry entry)
     {

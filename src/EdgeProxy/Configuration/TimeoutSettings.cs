@@ -5,10 +5,18 @@ internal sealed record TimeoutSettings
 {
     public static readonly TimeSpan DefaultConnect = TimeSpan.FromSeconds(3);
 
+    public static readonly TimeSpan DefaultPing = TimeSpan.FromSeconds(5);
+
     public static readonly TimeSpan DefaultIdle = TimeSpan.FromSeconds(100);
 
     /// <summary>For a connection to a destination, TLS included. A cluster's own: its routes share the connections.</summary>
     public TimeSpan Connect { get; init; } = DefaultConnect;
+
+    /// <summary>How long an HTTP/2 connection on which a response is waited for is silent before it is pinged. A cluster's own.</summary>
+    public TimeSpan PingDelay { get; init; } = DefaultPing;
+
+    /// <summary>How long a frame is waited for after a ping before the connection is given up. A cluster's own.</summary>
+    public TimeSpan PingTimeout { get; init; } = DefaultPing;
 
     /// <summary>From the start of an attempt to the head of its answer, less the time that the client's body is waited for.</summary>
     public TimeSpan? PerTry { get; init; }
@@ -39,11 +47,17 @@ internal static class TimeoutSection
         "Longest silence, in both directions together. Instead of HttpRequest.ActivityTimeout.")
     { Default = "100s" };
 
+    private static readonly DurationShape Ping = new(TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1));
+
     public static ObjectShape Shape { get; } = new(
         new Key("Connect", new DurationShape(TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1)),
             "For a connection to a destination, TLS included.")
         { Default = "3s" },
-        PerTry, ResponseHeaders, Idle);
+        PerTry, ResponseHeaders, Idle,
+        new Key("PingDelay", Ping, "HTTP/2: silence of a connection on which a response is waited for, before it is pinged.")
+        { Default = "5s" },
+        new Key("PingTimeout", Ping, "HTTP/2: how long a frame is waited for after a ping before the connection is given up.")
+        { Default = "5s" });
 
     /// <summary>Connections belong to the cluster, and so does the time that they may take.</summary>
     public static ObjectShape OfRoute { get; } = new(PerTry, ResponseHeaders, Idle);
@@ -53,12 +67,22 @@ internal static class TimeoutSection
     public static TimeoutSettings Bind(Section section, TimeSpan activity) => BindCommon(section, activity) with
     {
         Connect = section.Duration("Connect"),
+        PingDelay = section.Duration("PingDelay"),
+        PingTimeout = section.Duration("PingTimeout"),
         Activity = activity,
     };
 
     /// <summary>A route's own whole, when it writes any; else its cluster's.</summary>
     public static TimeoutSettings BindRoute(Section section, TimeoutSettings cluster) =>
-        section.Exists ? BindCommon(section, cluster.Activity) with { Connect = cluster.Connect, Activity = cluster.Activity } : cluster;
+        section.Exists
+            ? BindCommon(section, cluster.Activity) with
+            {
+                Connect = cluster.Connect,
+                PingDelay = cluster.PingDelay,
+                PingTimeout = cluster.PingTimeout,
+                Activity = cluster.Activity,
+            }
+            : cluster;
 
     /// <summary>An attempt that may take longer than its request never does; few mean that.</summary>
     public static void Check(Draft draft, FaultList faults)

@@ -91,6 +91,7 @@ internal static class ForwarderErrors
         UpstreamFault.Protocol or UpstreamFault.NoVersion => EdgeErrors.UpstreamProtocolError,
         UpstreamFault.HeadTooLarge => EdgeErrors.UpstreamHeaderTooLarge,
         UpstreamFault.NoUpgrade => EdgeErrors.UpstreamUpgradeFailed,
+        UpstreamFault.FieldsTooLarge => EdgeErrors.HeaderTooLarge,
         _ => EdgeErrors.UpstreamConnectionReset,
     };
 

@@ -36,14 +36,19 @@ internal enum UpstreamFault
 
     /// <summary>It does not speak the version of HTTP that it is to be asked in.</summary>
     NoVersion,
+
+    /// <summary>The request's fields are larger than it says that it takes. Nothing was sent.</summary>
+    FieldsTooLarge,
 }
 
 /// <summary>Reads the exceptions of the platform's client, once for all who want to know.</summary>
 internal static class UpstreamFaults
 {
+    private const string TooLarge = "The HTTP request headers length exceeded";
+
     /// <summary>Why no answer came.</summary>
     public static UpstreamFault Of(Exception? exception) =>
-        UpstreamClosedException.In(exception) is not null ? UpstreamFault.Closed
+        UpstreamClosedException.In(exception) is not null || UpstreamSilentException.In(exception) is not null ? UpstreamFault.Closed
         : exception is not HttpRequestException request ? UpstreamFault.Unknown
         : request.InnerException is ProhibitedDestinationException ? UpstreamFault.Prohibited
         : request is { HttpRequestError: HttpRequestError.ConnectionError, InnerException: HttpRequestException step } ? Of(step)
@@ -58,7 +63,7 @@ internal static class UpstreamFaults
             HttpRequestError.ExtendedConnectNotSupported => UpstreamFault.NoUpgrade,
             HttpRequestError.VersionNegotiationError => UpstreamFault.NoVersion,
             HttpRequestError.ResponseEnded => UpstreamFault.Closed,
-            _ => SocketErrorIn(request) is null ? UpstreamFault.Unknown : UpstreamFault.Closed,
+            _ => OfUnnamed(request),
         };
 
     /// <summary>Why an answer's body did not come to its end: it cannot be read, or its end came too early.</summary>
@@ -70,6 +75,14 @@ internal static class UpstreamFaults
         HttpRequestException => UpstreamFault.Protocol, // a chunk's line without an end, or an end that is no line
         _ => UpstreamFault.Closed,
     };
+
+    private static UpstreamFault OfUnnamed(HttpRequestException exception) =>
+        SocketErrorIn(exception) is not null ? UpstreamFault.Closed
+        : exception.GetBaseException() is HttpIOException { HttpRequestError: HttpRequestError.InvalidResponse } ? UpstreamFault.Protocol
+        // Only its words tell it from other requests that cannot be sent.
+        : exception.InnerException is null && exception.Message.StartsWith(TooLarge, StringComparison.Ordinal)
+            ? UpstreamFault.FieldsTooLarge
+        : UpstreamFault.Unknown;
 
     private static SocketError? SocketErrorIn(Exception? exception)
     {

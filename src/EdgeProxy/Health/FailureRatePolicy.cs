@@ -73,7 +73,8 @@ internal sealed class FailureRatePolicy(IDestinationHealthUpdater updater, Healt
     {
         { Exception: HttpRequestException { HttpRequestError: HttpRequestError.ExtendedConnectNotSupported } } => null,
 
-        { Exception: var exception } when UpstreamFaults.Of(exception) == UpstreamFault.Prohibited => null,
+        { Exception: var exception } when UpstreamFaults.Of(exception) is UpstreamFault.Prohibited or UpstreamFault.FieldsTooLarge
+            || Http2Codes.IsEndOfConnection(exception) || Http2Codes.IsCalm(exception) => null,
 
         // Beside the answer rather than instead of it: it came before the body was through, and is what counts.
         { Error: ForwarderError.RequestBodyDestination, Exception: not AggregateException } => Judge(context, ForwarderError.None),

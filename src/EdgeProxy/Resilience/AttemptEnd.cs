@@ -17,13 +17,11 @@ internal readonly record struct AttemptEnd(RetryClass Class, string Reason, bool
 
     private const string Status = "status";
     private const string Unavailable = "unavailable";
-    private const string RefusedStream = "refused_stream";
-    private const int RefusedStreamCode = 7;
 
     public static IReadOnlyList<string> Reasons { get; } =
     [
         AttemptOutcome.Dns, AttemptOutcome.Refused, AttemptOutcome.ConnectTimeout, AttemptOutcome.ConnectFailed, AttemptOutcome.Tls,
-        AttemptOutcome.Closed, AttemptOutcome.Protocol, AttemptOutcome.Timeout, RefusedStream, Status, Unavailable,
+        AttemptOutcome.Closed, AttemptOutcome.Protocol, AttemptOutcome.Timeout, AttemptOutcome.RefusedStream, Status, Unavailable,
         ShortOfBytes, AttemptMetrics.StaleConnection,
     ];
 
@@ -43,8 +41,8 @@ internal readonly record struct AttemptEnd(RetryClass Class, string Reason, bool
                     : default;
             case IncompleteAnswerException:
                 return Incomplete;
-            case HttpRequestException { InnerException: HttpProtocolException { ErrorCode: RefusedStreamCode } }:
-                return new(RetryClass.NotProcessed, RefusedStream);
+            case HttpRequestException when Http2Codes.IsNotProcessed(exception):
+                return new(RetryClass.NotProcessed, AttemptOutcome.RefusedStream);
         }
 
         var outcome = AttemptOutcome.Of(exception, clientIsGone: false, isGivenUp: false);

@@ -29,6 +29,9 @@ internal static class AttemptOutcome
     /// <summary>Closed or reset before the answer's head was complete.</summary>
     public const string Closed = "closed";
 
+    /// <summary>An HTTP/2 stream was not processed: REFUSED_STREAM, or a GOAWAY that leaves it out.</summary>
+    public const string RefusedStream = "refused_stream";
+
     /// <summary>Answered something that is not HTTP, or against its rules.</summary>
     public const string Protocol = "protocol_error";
 
@@ -43,7 +46,7 @@ internal static class AttemptOutcome
 
     public static IReadOnlyList<string> All { get; } =
     [
-        Ok, ServerError, Dns, Refused, ConnectTimeout, ConnectFailed, Tls, Closed, Protocol, Timeout, Canceled, Failed,
+        Ok, ServerError, Dns, Refused, ConnectTimeout, ConnectFailed, Tls, Closed, RefusedStream, Protocol, Timeout, Canceled, Failed,
     ];
 
     public static string Of(HttpStatusCode status) => (int)status < 500 ? Ok : ServerError;
@@ -54,6 +57,7 @@ internal static class AttemptOutcome
     {
         _ when clientIsGone => Canceled,
         OperationCanceledException => isGivenUp ? Timeout : ConnectTimeout,
+        _ when Http2Codes.IsNotProcessed(exception) => RefusedStream,
         _ => Of(UpstreamFaults.Of(exception)),
     };
 

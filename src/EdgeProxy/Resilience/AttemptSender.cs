@@ -61,10 +61,11 @@ internal sealed class AttemptSender(
 
                 return answer;
             }
-            catch (HttpRequestException exception) when (canRepeat && IsStale(exception))
+            catch (HttpRequestException exception) when (canRepeat && CanRepeat(exception))
             {
                 outcome = AttemptOutcome.Of(exception, ClientIsGone(client), cancellation.IsCancellationRequested);
-                metrics.Retried(cluster, AttemptMetrics.StaleConnection);
+                var isRefused = outcome == AttemptOutcome.RefusedStream;
+                metrics.Retried(cluster, isRefused ? AttemptOutcome.RefusedStream : AttemptMetrics.StaleConnection);
                 (pool, canRepeat) = (pools.Fresh, false);
             }
             catch (OperationCanceledException exception) when (limit is { HasRunOut: true } && !cancellation.IsCancellationRequested)
@@ -77,9 +78,14 @@ internal sealed class AttemptSender(
             {
                 var isUnwanted = race is { IsBeaten: true } || upload is { ClientBroke: true } || ClientIsGone(client);
                 outcome = AttemptOutcome.Of(exception, isUnwanted, cancellation.IsCancellationRequested);
+                if (outcome == AttemptOutcome.Canceled && race is null)
+                {
+                    GivenUpRequests.Count(client, time);
+                }
+
                 outcome = outcome == AttemptOutcome.Failed && upload is { WasCutOff: true } ? AttemptOutcome.Closed : outcome;
                 var isNotItsTime = edge.IsClientsDeadline || (client.IsPastDeadline() && RouteTime.WasShort(client, started, time));
-                var verdict = VerdictOf(outcome, upload, isNotItsTime);
+                var verdict = IsNoFault(exception) ? Verdict.None : VerdictOf(outcome, upload, isNotItsTime);
                 SetPass(edge, race, breakers.Report(PassOf(edge, race), verdict, outcome));
                 throw;
             }
@@ -176,5 +182,14 @@ internal sealed class AttemptSender(
     private static bool ClientIsGone(HttpContext client) =>
         client.RequestAborted.IsCancellationRequested && !client.IsPastDeadline();
 
-    private static bool IsStale(HttpRequestException exception) => UpstreamClosedException.In(exception) is { Reused: true };
+    /// <summary>
+    /// What ends with a connection in good order, and what its destination was asked too much for; a dead one counts once.
+    /// </summary>
+    private static bool IsNoFault(Exception exception) =>
+        Http2Codes.IsEndOfConnection(exception) || Http2Codes.IsCalm(exception)
+        || UpstreamSilentException.In(exception) is { } silent && !silent.TryCount();
+
+    private static bool CanRepeat(HttpRequestException exception) =>
+        UpstreamClosedException.In(exception) is { Reused: true }
+        || Http2Codes.IsNotProcessed(exception) || Http2Codes.IsEndOfConnection(exception);
 }

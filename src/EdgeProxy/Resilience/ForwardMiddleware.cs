@@ -64,7 +64,7 @@ internal sealed class ForwardMiddleware(RequestDelegate next, Breakers breakers,
         edge.ClientKeptWaiting = context.Request.Body is Upload { ClientKeptWaiting: true }
             && !GrpcAnswer.IsExpected(context.Request.ContentType); // there a stream that is open for long is no slowness
         var error = edge.Attempt.Runtime is null ? null : context.GetForwarderErrorFeature();
-        if (error is not null && IsBroken(error.Error, context, edge, clientTookAll))
+        if (error is not null && IsBroken(error.Error, error.Exception, context, edge, clientTookAll))
         {
             if (edge.Overdue is not { IsCounted: true }) // else that it was not whole in time has counted, and why it was not tried again
             {
@@ -88,8 +88,8 @@ internal sealed class ForwardMiddleware(RequestDelegate next, Breakers breakers,
     /// The destination broke off or fell silent after its answer had begun, or had not sent all of a short one when the route's time
     /// was up, though it had had enough of that and the client took all there was.
     /// </summary>
-    private bool IsBroken(ForwarderError error, HttpContext context, EdgeContext edge, bool clientTookAll) =>
-        error == ForwarderError.ResponseBodyDestination
+    private bool IsBroken(ForwarderError error, Exception? exception, HttpContext context, EdgeContext edge, bool clientTookAll) =>
+        (error == ForwarderError.ResponseBodyDestination && !Http2Codes.IsCalm(exception))
         || (error == ForwarderError.UpgradeResponseDestination && edge.HasGotClose?.Invoke() is not true)
         || (error == ForwarderError.ResponseBodyCanceled && clientTookAll && edge.DeadlinePassed
             && context.Response.ContentLength <= ShortAnswer && !RouteTime.WasShort(context, edge.AttemptAt, time));

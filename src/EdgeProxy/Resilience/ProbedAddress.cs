@@ -9,16 +9,23 @@ internal static class ProbedAddress
 
     /// <summary>Sends a probe; what it fails with remembers where it went.</summary>
     public static async Task<HttpResponseMessage> SendAsync(
-        HttpMessageInvoker pool, HttpRequestMessage probe, CancellationToken cancellation)
+        UpstreamPools pools, HttpRequestMessage probe, CancellationToken cancellation)
     {
+        var isGood = false;
         try
         {
-            return await pool.SendAsync(probe, cancellation);
+            var answer = await pools.ProbesOf(probe.RequestUri!).SendAsync(probe, cancellation);
+            isGood = answer.IsSuccessStatusCode;
+            return answer;
         }
         catch (Exception exception)
         {
             exception.Data[Key] = probe.RequestUri;
             throw;
+        }
+        finally
+        {
+            pools.Probed(probe.RequestUri!, isGood);
         }
     }
 

@@ -21,14 +21,21 @@ internal sealed class ReplayBody(byte[] bytes, int count)
         request.Content = content;
     }
 
-    /// <summary>Reads the request's body, which is an <see cref="Upload"/> by then.</summary>
+    /// <summary>
+    /// Reads the request's body, which is an <see cref="Upload"/> by then, for one attempt: what sends it again without being told to
+    /// would find it read, and send a body that is not the client's.
+    /// </summary>
     private sealed class Content(HttpContext client) : HttpContent
     {
+        private int _isSent;
+
         protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
             SerializeToStreamAsync(stream, context, CancellationToken.None);
 
         protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken) =>
-            client.Request.Body.CopyToAsync(stream, cancellationToken);
+            Interlocked.Exchange(ref _isSent, 1) == 0
+                ? client.Request.Body.CopyToAsync(stream, cancellationToken)
+                : throw new InvalidOperationException("The body has been sent already.");
 
         protected override bool TryComputeLength(out long length)
         {

@@ -21,9 +21,15 @@ internal sealed class UpstreamClientFactory(
     ILogger<ForwarderHttpClientFactory> logger)
     : ForwarderHttpClientFactory(logger), IForwarderHttpClientFactory
 {
-    /// <summary>YARP's own sees changes of HttpClient only: when the connect timeout changes it is told that there was no client.</summary>
+    /// <summary>Requests in a row that an HTTP/2 connection brings nothing back for; one alone may be the request's own fault.</summary>
+    private const int UnansweredMax = 2;
+
+    /// <summary>
+    /// YARP's own sees changes of HttpClient only: when other times of connections change it is told that there was no client.
+    /// </summary>
     HttpMessageInvoker IForwarderHttpClientFactory.CreateClient(ForwarderHttpClientContext context) =>
         CreateClient(ClusterSection.ConnectOf(context.OldMetadata) == ClusterSection.ConnectOf(context.NewMetadata)
+            && ClusterSection.PingsOf(context.OldMetadata) == ClusterSection.PingsOf(context.NewMetadata)
             ? context
             : new ForwarderHttpClientContext
             {
@@ -38,8 +44,6 @@ internal sealed class UpstreamClientFactory(
         handler.ActivityHeadersPropagator = null; // the edge writes `traceparent` itself
         handler.RequestHeaderEncodingSelector = static (_, request) => WaitingRequest.EncodingOf(request);
         handler.ResponseHeaderEncodingSelector = static (_, _) => Encoding.Latin1;
-        handler.PlaintextStreamFilter = static (connection, _) => ValueTask.FromResult(
-            connection.NegotiatedHttpVersion.Major == 1 ? new UpstreamStream(connection.PlaintextStream) : connection.PlaintextStream);
         base.ConfigureHandler(context, handler);
     }
 
@@ -47,7 +51,9 @@ internal sealed class UpstreamClientFactory(
     {
         handler.Dispose(); // the pools make their own, alike
         metrics.Announce(context.ClusterId);
-        var pools = new ClusterPools(name => new UpstreamPools(() => Create(context, name)));
+        var (delay, timeout) = ClusterSection.PingsOf(context.NewMetadata);
+        var paces = new PingPaces(delay, timeout);
+        var pools = new ClusterPools(name => new UpstreamPools(isProbe => Create(context, name, paces, isProbe ? 1 : UnansweredMax)));
         var sender = new AttemptSender(context.ClusterId, pools, owners, metrics, breakers, time);
         var hedger = new Hedger(context.ClusterId, sender, attempts);
         var hold = new AnswerHold(breakers, time);
@@ -56,7 +62,7 @@ internal sealed class UpstreamClientFactory(
     }
 
     /// <param name="tlsName">The name that TLS is spoken under.</param>
-    private SocketsHttpHandler Create(ForwarderHttpClientContext context, string tlsName)
+    private SocketsHttpHandler Create(ForwarderHttpClientContext context, string tlsName, PingPaces paces, int unansweredMax)
     {
         var handler = new SocketsHttpHandler
         {
@@ -69,6 +75,13 @@ internal sealed class UpstreamClientFactory(
         var (proxy, options) = (handler.UseProxy ? handler.Proxy : null, handler.SslOptions);
         handler.ConnectCallback = (connection, cancellation) =>
             connector.ConnectAsync(connection, TlsOf(connection.InitialRequestMessage, proxy, options, tlsName), cancellation);
+        handler.PlaintextStreamFilter = (connection, _) => ValueTask.FromResult<Stream>(
+            connection.NegotiatedHttpVersion.Major == 1 ? new UpstreamStream(connection.PlaintextStream)
+            : connection.NegotiatedHttpVersion.Major == 2 ? new UpstreamHttp2Stream(
+                connection.PlaintextStream,
+                new Http2Watch(paces.Of(connection.InitialRequestMessage.RequestUri), unansweredMax, time),
+                time)
+            : connection.PlaintextStream);
         return handler;
     }
 

@@ -26,7 +26,7 @@ internal sealed class UpstreamHandler(
     {
         if (request.Client() is not { } client)
         {
-            return ProbedAddress.SendAsync(pools.Of(request).Probes, request, cancellationToken);
+            return ProbedAddress.SendAsync(pools.Of(request), request, cancellationToken);
         }
 
         var edge = client.Edge();

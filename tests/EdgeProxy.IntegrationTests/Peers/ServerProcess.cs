@@ -44,6 +44,18 @@ internal sealed class ServerProcess : IAsyncDisposable
         }
         """);
 
+    /// <summary>nginx as a proxy before <paramref name="target"/>, in HTTP/2 alone; it ends a connection after so many requests.</summary>
+    public static Task<ServerProcess> NginxHttp2BeforeAsync(Uri target, int requests) => StartAsync(
+        "nginx", folder => ["-p", folder, "-c", "server.conf", "-e", "error.log"], $$"""
+        daemon off; master_process off; pid nginx.pid;
+        events { worker_connections 512; }
+        http {
+          access_log off; client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;
+          keepalive_requests {{requests}};
+          server { listen 127.0.0.1:PORT http2; location / { proxy_pass http://{{target.Authority}}; proxy_http_version 1.1; } }
+        }
+        """);
+
     /// <summary>haproxy that answers 200 `haproxy` to everything.</summary>
     public static Task<ServerProcess> HaproxyAsync() => StartAsync(
         "haproxy", folder => ["-db", "-f", Path.Combine(folder, "server.conf")], """
