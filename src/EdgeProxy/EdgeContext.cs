@@ -96,6 +96,9 @@ internal sealed class EdgeContext(Revision revision, string requestId, long star
     /// <summary>The answer was complete before the client's body was: it may still send.</summary>
     public bool UploadEndedEarly { get; set; }
 
+    /// <summary>Called when the request body goes to an HTTP/1.1 connection, where gRPC does not exist. Null: nothing to do then.</summary>
+    public Action? BodyGoesToHttp1 { get; set; }
+
     /// <summary>Time for the whole request from <see cref="StartedAt"/>: the route's, or the client's if shorter; null: none.</summary>
     public TimeSpan? TimeAllowed { get; set; }
 

@@ -16,6 +16,7 @@ internal static class ConfigurationChecks
         FallbackChecks.Check(draft, faults);
         TimeoutSection.Check(draft, faults);
         HedgeSection.Check(draft, faults);
+        GrpcChecks.Check(draft, faults);
         ReferenceChecks.Check(draft, faults);
         RouteOverlap.Check(draft, faults);
         RouteShadow.Check(draft, faults);

@@ -41,7 +41,8 @@ internal static class EdgeSection
         new Key("TargetBytes", new NumberShape(256, 65_536), "Path and query as received, in bytes. More is 414.")
         { Default = "8192" },
         new Key("BodyBytes", new NumberShape(0, 1L << 53),
-            "Request body, in bytes. More is 413. Not for gRPC and upgraded connections; a route's MaxRequestBodySize overrides it.")
+            "Request body, in bytes. More is 413. Not for upgraded connections, nor for gRPC over HTTP/2 on both sides; "
+            + "a route's MaxRequestBodySize overrides it.")
         { Default = "30000000" });
 
     private static readonly ObjectShape Connections = new(

@@ -58,6 +58,7 @@ internal static class FaultCodes
     public const string PlansNeedClients = "plans_need_clients";
 
     // Warnings
+    public const string UnboundedUpload = "unbounded_upload";
     public const string UnusedCluster = "unused_cluster";
     public const string UnmetCost = "unmet_cost";
     public const string UnmetTimeout = "unmet_timeout";

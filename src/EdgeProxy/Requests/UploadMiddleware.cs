@@ -5,40 +5,46 @@ namespace EdgeProxy.Requests;
 
 /// <summary>
 /// Bounds a request's body in size and slowness. Stands behind routing, since a route's MaxRequestBodySize replaces
-/// the bound of the edge. gRPC streams and upgraded connections have no bound.
+/// the bound of the edge. Upgraded connections have no bound. A gRPC stream has none as long as it goes to an HTTP/2 connection;
+/// the content type is the client's word alone, and an upstream on HTTP/1.1 takes the request for an ordinary upload.
 /// </summary>
 internal sealed class UploadMiddleware(RequestDelegate next, TimeProvider time)
 {
     public Task Invoke(HttpContext context)
     {
-        if (!context.MayHaveBody() || IsUnbounded(context))
+        if (!context.MayHaveBody() || context.AsksForUpgrade())
         {
             return next(context);
         }
 
-        var limit = LimitOf(context);
-        if (context.Request.ContentLength > limit)
-        {
-            context.Fail(EdgeErrors.BodyTooLarge);
-            return Task.CompletedTask;
-        }
-
-        var upload = new UploadStream(context.Request.BodyReader, limit, time);
-        context.Request.Body = upload;
-        context.Response.RegisterForDispose(upload);
-        return next(context);
-    }
-
-    private static bool IsUnbounded(HttpContext context) =>
-        (GrpcAnswer.IsExpected(context.Request.ContentType) && !HttpProtocol.IsHttp11(context.Request.Protocol)
-            && !HttpProtocol.IsHttp10(context.Request.Protocol)) // there gRPC does not exist: the name alone lifts no bound
-        || context.AsksForUpgrade();
-
-    private static long LimitOf(HttpContext context) =>
-        context.GetEndpoint()?.Metadata.GetMetadata<RouteModel>()?.Config.MaxRequestBodySize switch
+        var isGrpc = IsGrpc(context.Request);
+        var routeLimit = context.GetEndpoint()?.Metadata.GetMetadata<RouteModel>()?.Config.MaxRequestBodySize;
+        var limit = routeLimit switch
         {
             null => context.Edge().Revision.Edge.Requests.BodyBytes,
             < 0 => long.MaxValue,
             { } bytes => bytes,
         };
+        if (context.Request.ContentLength > limit && !isGrpc)
+        {
+            context.Fail(EdgeErrors.BodyTooLarge);
+            return Task.CompletedTask;
+        }
+
+        var upload = new UploadStream(context.Request.BodyReader, limit, time) { IsBounded = !isGrpc };
+        if (isGrpc && routeLimit is null)
+        {
+            context.Edge().BodyGoesToHttp1 = upload.Bound;
+        }
+
+        context.Request.Body = upload;
+        context.Response.RegisterForDispose(upload);
+        return next(context);
+    }
+
+    /// <summary>gRPC does not exist on HTTP/1.x, and gRPC-Web is made of ordinary messages: their content type lifts no bound.</summary>
+    private static bool IsGrpc(HttpRequest request) =>
+        GrpcAnswer.IsExpected(request.ContentType)
+        && !request.ContentType!.StartsWith("application/grpc-web", StringComparison.OrdinalIgnoreCase)
+        && !HttpProtocol.IsHttp11(request.Protocol) && !HttpProtocol.IsHttp10(request.Protocol);
 }

@@ -25,6 +25,16 @@ internal sealed class UploadStream(PipeReader source, long limit, TimeProvider t
     private long _waitedTicks;
     private long _waitingSince;
     private volatile bool _isTooSlow;
+    private volatile bool _isBounded = true;
+
+    /// <summary>Whether size and pace are bounded from the first byte. Default true; <see cref="Bound"/> makes it so later.</summary>
+    public bool IsBounded
+    {
+        init => _isBounded = value;
+    }
+
+    /// <summary>Bounds size and pace from now on. What has been read counts.</summary>
+    public void Bound() => _isBounded = true;
 
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
@@ -82,7 +92,7 @@ internal sealed class UploadStream(PipeReader source, long limit, TimeProvider t
         var taken = result.Buffer.Slice(0, count);
         taken.CopyTo(buffer);
         source.AdvanceTo(taken.End); // what was taken is the server's again
-        if ((_bytes += count) > limit)
+        if ((_bytes += count) > limit && _isBounded)
         {
             throw new BadHttpRequestException("The body is too large.", StatusCodes.Status413PayloadTooLarge);
         }
@@ -93,7 +103,7 @@ internal sealed class UploadStream(PipeReader source, long limit, TimeProvider t
     private void CheckPace()
     {
         var since = Volatile.Read(ref _waitingSince);
-        if (since == 0)
+        if (since == 0 || !_isBounded)
         {
             return;
         }

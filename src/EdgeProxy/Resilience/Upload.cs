@@ -16,6 +16,7 @@ internal sealed class Upload : BodyStream
     private readonly CancellationTokenSource _ended;
     private readonly TaskCompletionSource _headKnown = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Stream _body;
+    private Action? _goesToHttp1;
     private MemoryStream? _record;
     private int _recordMax;
     private long _remaining;
@@ -97,6 +98,7 @@ internal sealed class Upload : BodyStream
             (upload._record, upload._recordMax) = (new MemoryStream(), most);
         }
 
+        upload._goesToHttp1 = context.Features.Get<EdgeContext>()?.BodyGoesToHttp1;
         context.Request.Body = upload;
         context.Response.RegisterForDispose(upload);
         Ambient.Value = upload;
@@ -117,6 +119,9 @@ internal sealed class Upload : BodyStream
             // The request has ended before its answer came: nobody sends any more.
         }
     }
+
+    /// <summary>The request has been given an HTTP/1.1 connection.</summary>
+    public void MarkHttp1() => _goesToHttp1?.Invoke();
 
     /// <summary>Completes <see cref="HeadKnown"/>.</summary>
     public void MarkHeadKnown() => _headKnown.TrySetResult();

@@ -101,6 +101,7 @@ internal sealed class UpstreamStream(Stream inner) : ConnectionStream(inner)
         _awaiting = true;
         if (upload is not null)
         {
+            upload.MarkHttp1();
             ReadEarly();
         }
     }

@@ -97,6 +97,14 @@ public sealed class SlipTests
                 "\"d\":", "\"e\": { \"Address\": \"http://127.0.0.1:5002/\" }, \"d\":", StringComparison.Ordinal));
 
     [Theory]
+    [InlineData("", "\"HttpRequest\": { \"Version\": \"2\" }", true)]
+    [InlineData("\"MaxRequestBodySize\": -1", "\"HttpRequest\": { \"Version\": \"2\" }", false)]
+    [InlineData("", "\"HttpRequest\": { \"Version\": \"1.1\" }", false)]
+    [InlineData("", "", false)]
+    public void A_route_on_which_gRPC_lifts_the_bound_of_bodies_is_warned_of(string route, string cluster, bool isWarned) =>
+        AssertWarning("unbounded_upload", isWarned ? "$.ReverseProxy.Routes.r" : null, Configurations.Document(route, cluster));
+
+    [Theory]
     [InlineData("/orders/*", "literal_star")]
     [InlineData("/orders/{**rest}", null)]
     [InlineData("/orders/{*rest}", null)]
