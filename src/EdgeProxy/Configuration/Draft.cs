@@ -109,6 +109,7 @@ internal sealed record RouteDraft(Entry Entry, RouteConfig Config)
             RateLimits = [.. PolicyNames.Select(name => policies[name.Text].Policy)],
             Cost = Entry.Section.Number("Cost") * Rate.Token,
             CostHeader = Entry.Section.Text("CostHeader"),
+            MaxCost = Entry.Section.Has("MaxCost") ? Entry.Section.Number("MaxCost") * Rate.Token : long.MaxValue,
             RequireClient = Entry.Section.Switch("RequireClient"),
             NormalizesUpstreamErrors = RouteSection.NormalizesUpstreamErrors(Entry.Section),
             Owner = Entry.Section.Text("Owner"),

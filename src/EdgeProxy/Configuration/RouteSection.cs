@@ -61,6 +61,8 @@ internal static class RouteSection
         { Default = "1" },
         new Key("CostHeader", FieldName,
             "Response field of the upstream with the tokens that the request really cost, from 0; settled afterwards, and removed."),
+        new Key("MaxCost", new NumberShape(1, Rate.LargestCapacity),
+            "Tokens that a request is charged at most, whatever CostHeader says. At least `Cost`. Absent: no such bound."),
         new Key("RequireClient", new SwitchShape(), "Answer 401 to clients without a recognised key.") { Default = "false" },
         new Key("Owner", new TextShape(), "Team to ask about this route; shown by the admin API."),
         new Key("Timeout", Timeout, "For the whole request. Absent: no such bound."),

@@ -22,6 +22,9 @@ internal sealed record RouteSettings
     /// <summary>Response field in which the upstream says what the request really cost; null: it costs <see cref="Cost"/>.</summary>
     public string? CostHeader { get; init; }
 
+    /// <summary>The most that a request may be charged in all for what its upstream says, in microtokens. Default: no bound.</summary>
+    public long MaxCost { get; init; } = long.MaxValue;
+
     /// <summary>Refuse anonymous clients with 401. Default false.</summary>
     public bool RequireClient { get; init; }
 

@@ -6,21 +6,23 @@ namespace EdgeProxy.RateLimiting;
 
 /// <summary>
 /// Settles what a request really cost, as its upstream says in the field that the route's `CostHeader` names: the difference to what was
-/// taken is charged or given back, in every bucket that was charged. The answer never waits for it.
+/// taken is charged or given back, in every bucket that was charged. The response never waits for it. A client that leaves before the
+/// head pays the highest cost that its route reported in the last minute, so that leaving early is never cheaper.
 /// </summary>
-internal sealed class CostSettlement(IBucketStore store, RateLimitMetrics metrics, Revisions revisions)
+internal sealed class CostSettlement(IBucketStore store, RateLimitMetrics metrics, Revisions revisions, ReportedCosts reported)
 {
     private const int LongestNumber = 10;
 
-    /// <summary>Looks at the answer when it starts, before the fields that tell the client of its limits are written.</summary>
-    public void Expect(HttpContext context) => context.Response.OnStarting(
-        static state =>
-        {
-            var (settlement, context) = ((CostSettlement, HttpContext))state;
-            settlement.Settle(context);
-            return Task.CompletedTask;
-        },
-        (this, context));
+    /// <summary>
+    /// Looks at the response when it starts, before the fields that tell the client of its limits are written. A response that never
+    /// starts is settled when the request ends.
+    /// </summary>
+    public void Expect(HttpContext context)
+    {
+        var pending = new Pending(this, context);
+        context.Response.OnStarting(static pending => ((Pending)pending).SettleAsync(), pending);
+        context.Response.OnCompleted(static pending => ((Pending)pending).SettleAsync(), pending);
+    }
 
     /// <summary>Whole tokens from 0 to <see cref="Rate.LargestCapacity"/>, once and in digits alone.</summary>
     public static bool TryRead(StringValues values, out long tokens)
@@ -47,17 +49,48 @@ internal sealed class CostSettlement(IBucketStore store, RateLimitMetrics metric
     private void Settle(HttpContext context)
     {
         var edge = context.Edge();
+        var route = edge.Route!;
         var headers = context.Response.Headers;
-        var name = edge.Route!.CostHeader!;
-        var isThere = headers.TryGetValue(name, out var values) && values.Count > 0;
-        headers.Remove(name); // between the edge and its upstream: no client learns how it is charged
-        if (edge.RateLimits is { Admitted: true, HasLimits: true } verdict)
+        StringValues values = default;
+        var isThere = !context.Response.HasStarted && headers.TryGetValue(route.CostHeader!, out values) && values.Count > 0;
+        if (isThere)
         {
-            metrics.Settled(!isThere ? Settlement.Absent
-                : !TryRead(values, out var tokens) ? Settlement.Invalid
-                : Charge(verdict, context, edge, (tokens * Rate.Token) - verdict.Cost));
+            headers.Remove(route.CostHeader!); // between the edge and its upstream: no client learns how it is charged
+        }
+
+        if (edge.RateLimits is not { Admitted: true, HasLimits: true } verdict)
+        {
+            return;
+        }
+
+        if (isThere)
+        {
+            metrics.Settled(TryRead(values, out var tokens) ? ChargeReported(verdict, context, edge, tokens) : Settlement.Invalid);
+        }
+        else
+        {
+            metrics.Settled(HasLeftBeforeHead(context, edge) ? ChargeAbandoned(verdict, context, edge) : Settlement.Absent);
         }
     }
+
+    private Settlement ChargeReported(RateLimitVerdict verdict, HttpContext context, EdgeContext edge, long tokens)
+    {
+        var cost = Math.Min(tokens * Rate.Token, edge.Route!.MaxCost);
+        reported.Note(edge.Route.RouteId, cost);
+        return Charge(verdict, context, edge, cost - verdict.Cost);
+    }
+
+    /// <summary>At least what was taken, and no more than `MaxCost`: a bucket's own bound holds for the rest.</summary>
+    private Settlement ChargeAbandoned(RateLimitVerdict verdict, HttpContext context, EdgeContext edge)
+    {
+        var cost = Math.Min(reported.HighestOf(edge.Route!.RouteId), edge.Route.MaxCost);
+        var charged = Charge(verdict, context, edge, Math.Max(0, cost - verdict.Cost));
+        return charged == Settlement.Lost ? charged : Settlement.Abandoned;
+    }
+
+    /// <summary>The request has been sent to a destination, and its client did not wait for the head of the response.</summary>
+    private static bool HasLeftBeforeHead(HttpContext context, EdgeContext edge) =>
+        edge.SentTo is not null && context.RequestAborted.IsCancellationRequested && !context.IsPastDeadline();
 
     private Settlement Charge(RateLimitVerdict verdict, HttpContext context, EdgeContext edge, long difference)
     {
@@ -104,6 +137,23 @@ internal sealed class CostSettlement(IBucketStore store, RateLimitMetrics metric
         var anew = take with { Policy = policy, Limits = limits, Name = name };
         return store.Settle(ref anew, difference);
     }
+
+    /// <summary>One request's cost, which is settled once.</summary>
+    private sealed class Pending(CostSettlement settlement, HttpContext context)
+    {
+        private bool _isSettled;
+
+        public Task SettleAsync()
+        {
+            if (!_isSettled)
+            {
+                _isSettled = true;
+                settlement.Settle(context);
+            }
+
+            return Task.CompletedTask;
+        }
+    }
 }
 
 /// <summary>What came of an answer that may say what its request cost.</summary>
@@ -122,4 +172,7 @@ internal enum Settlement
 
     /// <summary>The store did not answer; what had been taken stands, or not.</summary>
     Lost,
+
+    /// <summary>The client left before the head; it paid the highest cost that the route reported in the last minute.</summary>
+    Abandoned,
 }

@@ -18,6 +18,7 @@ internal static class RateLimitChecks
         {
             CheckRoute(route, names, faults);
             CheckCost(route, draft, faults);
+            CheckMaxCost(route.Entry.Section, faults);
         }
     }
 
@@ -122,6 +123,23 @@ internal static class RateLimitChecks
                     FaultCodes.UnmetCost, cost.Place, cost.Path,
                     $"{name.Shown} has a limit \"{limit.Name}\" that never holds so many tokens: a request held to it is always refused");
             }
+        }
+    }
+
+    private static void CheckMaxCost(Section route, FaultList faults)
+    {
+        if (route.Find("MaxCost") is not { } most)
+        {
+            return;
+        }
+
+        if (!route.Has("CostHeader"))
+        {
+            faults.Error(FaultCodes.ConflictingKeys, most, "MaxCost bounds what CostHeader says, and there is no CostHeader");
+        }
+        else if (route.Number("MaxCost") < route.Number("Cost"))
+        {
+            faults.Error(FaultCodes.OutOfRange, most, "MaxCost is less than Cost, which every request takes");
         }
     }
 

@@ -9,7 +9,7 @@ internal sealed class RateLimitMetrics
 {
     private static readonly string[] Sources = ["store", "local", "unlimited", "lease", "deny_cache"];
 
-    private static readonly string[] Settlements = ["settled", "unchanged", "absent", "invalid", "lost"];
+    private static readonly string[] Settlements = ["settled", "unchanged", "absent", "invalid", "lost", "abandoned"];
 
     private readonly Counter<long> _decisions;
     private readonly Counter<long> _settlements;

@@ -19,6 +19,7 @@ internal static class RateLimitingServices
             services.AddSingleton<IBucketStore>(provider => provider.GetRequiredService<MemoryBucketStore>());
         }
 
+        services.AddSingleton<ReportedCosts>();
         services.AddSingleton<CostSettlement>();
         services.AddSingleton<ITransformProvider, CostTransforms>();
         services.AddSingleton<TopClients>();

@@ -77,7 +77,7 @@ public sealed class CostSettlementTests
         edge.RateLimits = Limits.Verdict(new BucketTake { Policy = policy, Limits = policy.Set, Name = name });
         Assert.True(_store.TryTake(edge.RateLimits));
 
-        new CostSettlement(_store, metrics, revisions).Expect(context);
+        new CostSettlement(_store, metrics, revisions, new ReportedCosts(revisions, TimeProvider.System)).Expect(context);
         meanwhile?.Invoke();
         response.Headers["X-Cost"] = $"{cost}";
         await response.StartAsync();
