@@ -44,6 +44,21 @@ public sealed class SeriesTableTests
     }
 
     [Fact]
+    public void A_series_that_is_removed_makes_room_for_another()
+    {
+        for (var i = 0; i < SeriesLimit.Least; i++)
+        {
+            _table.Find([new("route", "r" + i)]);
+        }
+
+        _table.Remove((labels, _) => Equals(labels[0].Value, "r0"));
+        _table.Find([new("route", "new")]).Add(1);
+
+        Assert.Equal(0, _limit.Dropped);
+        Assert.Contains(_table.Sorted, series => Encoding.UTF8.GetString(series.Labels) == "route=\"new\"");
+    }
+
+    [Fact]
     public void A_larger_configuration_has_a_larger_bound()
     {
         _limit.SeriesMax = SeriesLimit.Least * 2;
