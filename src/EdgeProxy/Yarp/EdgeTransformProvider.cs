@@ -21,6 +21,7 @@ internal sealed class EdgeTransformProvider(Revisions revisions, TimeProvider ti
         var forwarded = context.UseDefaultForwarders ?? true;
         context.UseDefaultForwarders = false;
         context.RequestTransforms.Insert(0, new RequestFieldsTransform(forwarded));
+        context.RequestTransforms.Insert(1, new UpgradeTransform());
 
         var pathChanges = context.RequestTransforms.Any(t => t is PathStringTransform or PathRouteValuesTransform);
         var queryChanges = context.RequestTransforms.Any(t => t is QueryParameterTransform or QueryParameterRemoveTransform);

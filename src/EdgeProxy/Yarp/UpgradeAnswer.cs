@@ -31,5 +31,5 @@ internal static class UpgradeAnswer
         answer.Headers.NonValidated.TryGetValues(Upgrade, out var given)
         && request.Headers.NonValidated.TryGetValues(Upgrade, out var asked)
         && given.Count == 1
-        && given.ToString().Trim().Equals(asked.ToString().Trim(), StringComparison.OrdinalIgnoreCase);
+        && Upgrades.Holds(asked.ToString(), given.ToString().AsSpan().Trim());
 }
