@@ -41,6 +41,7 @@ internal sealed class CertificateSet
             return _first;
         }
 
+        name = name.EndsWith('.') ? name[..^1] : name; // of a client that should not have said so (RFC 6066, 3)
         if (_byName.TryGetValue(name, out var exact))
         {
             return exact;

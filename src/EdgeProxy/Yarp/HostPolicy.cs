@@ -66,7 +66,7 @@ internal sealed class HostPolicy : MatcherPolicy, IEndpointComparerPolicy, INode
         public override int GetDestination(HttpContext httpContext)
         {
             var host = httpContext.Request.Host;
-            var name = host.Host.ToLowerInvariant(); // the same text when it is in lower case already
+            var name = HostKey.NameOf(host.Host);
             int? port = _hasPorts ? host.Port ?? (httpContext.Request.IsHttps ? 443 : 80) : null;
             return TryFind(new HostKey(name, port), out var found) || TryFind(new HostKey(name, null), out found)
                 || TryWildcard(name, port, out found) || TryWildcard(name, null, out found)
@@ -114,12 +114,21 @@ internal readonly record struct HostKey(string Host, int? Port)
         return hosts.Count == 0 ? [] : [.. hosts.Select(Parse)];
     }
 
+    /// <summary>
+    /// In lower case and without a final dot, which says that the name is complete (RFC 3986, 3.2.2). The same text when it is so already.
+    /// </summary>
+    public static string NameOf(string host)
+    {
+        var name = host.ToLowerInvariant();
+        return name.Length > 1 && name[^1] == '.' ? name[..^1] : name;
+    }
+
     public static HostKey Parse(string host)
     {
         var colon = host.LastIndexOf(':');
         var name = colon < 0 ? host : host[..colon];
         return new HostKey(
-            name.StartsWith('*') ? name[1..].ToLowerInvariant() : name.ToLowerInvariant(),
+            NameOf(name.StartsWith('*') ? name[1..] : name),
             colon >= 0 && int.TryParse(host.AsSpan(colon + 1), out var port) ? port : null);
     }
 }

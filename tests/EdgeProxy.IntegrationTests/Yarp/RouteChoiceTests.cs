@@ -20,6 +20,10 @@ public sealed class RouteChoiceTests
     [InlineData("foo.com", "other")]
     [InlineData("cased.com", "upper")]
     [InlineData("x.foo.com:8080", "port")]
+    [InlineData("exact.a.foo.com.", "exact")]
+    [InlineData("exact.a.foo.com.:80", "exact")]
+    [InlineData("x.a.foo.com.", "nested")]
+    [InlineData("x.foo.com.:8080", "port")]
     public async Task The_most_specific_host_decides(string host, string expected)
     {
         // Enough wildcards that a sort which keeps no order would show.
