@@ -89,10 +89,19 @@ internal static class ResponseFields
             foreach (var name in ConnectionOptions.In(line))
             {
                 // Framing is settled by now, and an upgrade is YARP's to pass on.
-                if (!name.Equals("Upgrade", StringComparison.OrdinalIgnoreCase)
-                    && !name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase)
-                    && !name.Equals("Transfer-Encoding", StringComparison.OrdinalIgnoreCase)
-                    && !answer.Headers.Remove(name))
+                if (name.Equals("Upgrade", StringComparison.OrdinalIgnoreCase)
+                    || name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase)
+                    || name.Equals("Transfer-Encoding", StringComparison.OrdinalIgnoreCase))
+                {
+                    continue;
+                }
+
+                // Asked first: to remove a field of the other kind is an error.
+                if (answer.Headers.NonValidated.Contains(name))
+                {
+                    answer.Headers.Remove(name);
+                }
+                else if (answer.Content.Headers.NonValidated.Contains(name))
                 {
                     answer.Content.Headers.Remove(name);
                 }
