@@ -3,6 +3,7 @@ using System.Net;
 using System.Text;
 using EdgeProxy.Configuration;
 using EdgeProxy.Connections;
+using EdgeProxy.Errors;
 using EdgeProxy.Tls;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
@@ -19,10 +20,10 @@ internal static class Listeners
         kestrel.AddServerHeader = false;
         kestrel.AllowAlternateSchemes = true;  // what ProtocolChoice needs; the request guard compares instead
         SetLimits(kestrel.Limits, edge.Requests);
+        SetWindows(kestrel.Limits.Http2, edge.Connections);
 
         // Field values are passed on byte for byte, whatever their writer meant by them; Latin-1 is the coding that loses none.
-        kestrel.RequestHeaderEncodingSelector = name =>
-            name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase) ? DigitsEncoding.Instance : Encoding.Latin1;
+        kestrel.RequestHeaderEncodingSelector = EncodingOf;
         kestrel.ResponseHeaderEncodingSelector = _ => Encoding.Latin1;
         kestrel.ApplicationServices.GetRequiredService<ServerAnswers>().Watch(
             kestrel.ApplicationServices.GetRequiredService<DiagnosticListener>());
@@ -33,6 +34,11 @@ internal static class Listeners
     }).ConfigureServices(services =>
         services.Configure<SocketTransportOptions>(sockets => sockets.CreateBoundListenSocket = ListenSockets.Bind));
 
+    private static Encoding EncodingOf(string field) =>
+        field.Equals("Content-Length", StringComparison.OrdinalIgnoreCase) ? DigitsEncoding.Instance
+        : field.Equals("Connection", StringComparison.OrdinalIgnoreCase) ? ConnectionFieldEncoding.Instance
+        : Encoding.Latin1;
+
     /// <param name="place">The listener's place in `Edge.Listen`, by which its certificates are found.</param>
     private static void Configure(ListenOptions options, ListenerOptions listener, int place)
     {
@@ -41,6 +47,7 @@ internal static class Listeners
         options.Use(next => connection => bound.OnConnectionAsync(connection, next)); // first: before TLS costs anything
         var endings = options.ApplicationServices.GetRequiredService<Endings>();
         options.Use(next => connection => endings.OnConnectionAsync(connection, next));
+        var answers = options.ApplicationServices.GetRequiredService<ServerAnswers>();
         var isTls = CertificateStore.IsTls(listener);
         if (isTls || listener.Protocols != ListenerProtocols.Http1AndHttp2)
         {
@@ -57,24 +64,25 @@ internal static class Listeners
         {
             options.UseEdgeTls(place);
         }
-        else if (listener.Protocols == ListenerProtocols.Http1AndHttp2)
-        {
-            options.Use(next => new ProtocolChoice(next, options.KestrelServerOptions.Limits, time).OnConnectionAsync);
-        }
-        else if (listener.Protocols == ListenerProtocols.Http2)
-        {
-            options.Use(next => connection => ProtocolChoice.OnHttp2Async(connection, next));
-        }
 
-        var answers = options.ApplicationServices.GetRequiredService<ServerAnswers>();
+        var limits = options.KestrelServerOptions.Limits;
+        options.Use(next =>
+        {
+            var choice = new ProtocolChoice(
+                next, limits, connection => answers.RefuseAsync(connection, EdgeErrors.RequestTimeout), time);
+            return isTls ? choice.OnTlsAsync
+                : listener.Protocols == ListenerProtocols.Http1AndHttp2 ? choice.OnConnectionAsync
+                : listener.Protocols == ListenerProtocols.Http2 ? choice.OnHttp2Async
+                : next;
+        });
         options.Use(next => connection => answers.OnConnectionAsync(connection, next));
     }
 
     /// <summary>The server's limits stand beyond ours: what lies between is refused by the pipeline, with a route and a body.</summary>
     private static void SetLimits(KestrelServerLimits limits, RequestOptions ours)
     {
-        limits.MaxRequestHeadersTotalSize = (2 * ours.HeaderBytes) + 32_768;
-        limits.MaxRequestHeaderCount = 4 * ours.HeaderCount;
+        limits.MaxRequestHeadersTotalSize = (8 * ours.HeaderBytes) + 32_768; // on HTTP/2 its own refusals have no body
+        limits.MaxRequestHeaderCount = 40 * ours.HeaderCount;
         limits.MaxRequestLineSize = (2 * ours.TargetBytes) + 8_192;
         limits.MaxRequestBufferSize = Math.Max(limits.MaxRequestBufferSize ?? 0, 2L * limits.MaxRequestHeadersTotalSize);
         limits.Http2.MaxRequestHeaderFieldSize = limits.MaxRequestHeadersTotalSize;
@@ -83,6 +91,18 @@ internal static class Listeners
 
         // On HTTP/2 it would end the whole connection for one slow stream; Requests/UploadStream bounds each upload alone.
         limits.MinRequestBodyDataRate = null;
+    }
+
+    /// <summary>
+    /// A stream that nobody reads fills its own window, never its connection's. The server gives the connection back what was read once
+    /// that is half of the connection's window, so the window is twice what all streams together can leave unread. Unread bytes, and so
+    /// the memory of a connection, are bounded by the windows of its streams.
+    /// </summary>
+    private static void SetWindows(Http2Limits limits, ConnectionLimits ours)
+    {
+        limits.MaxStreamsPerConnection = ConnectionLimits.Streams;
+        limits.InitialStreamWindowSize = ours.StreamWindow;
+        limits.InitialConnectionWindowSize = 2 * ConnectionLimits.Streams * ours.StreamWindow;
     }
 
     public static void UseAdminListener(this IWebHostBuilder host, AdminOptions admin) => host.UseKestrelCore().ConfigureKestrel(kestrel =>

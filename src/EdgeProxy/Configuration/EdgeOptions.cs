@@ -86,11 +86,20 @@ internal sealed record RequestOptions
     public long BodyBytes { get; init; } = 30_000_000;
 }
 
-/// <summary>How many connections traffic may have open.</summary>
+/// <summary>How many connections traffic may have open, and what one of HTTP/2 may hold.</summary>
 internal sealed record ConnectionLimits
 {
+    /// <summary>Streams of HTTP/2 that one connection may have open.</summary>
+    public const int Streams = 100;
+
     /// <summary>Over all listeners. 1 to 10 million; null: by the process's file descriptors. More are closed at once.</summary>
     public long? Max { get; init; }
+
+    /// <summary>
+    /// Bytes of one HTTP/2 request body that a client may send before the edge has passed them on. 65535 to 8 MiB; default 256 KiB. The
+    /// windows of all streams together are the most that a connection holds in memory.
+    /// </summary>
+    public int StreamWindow { get; init; } = 262_144;
 }
 
 internal sealed record ShutdownOptions

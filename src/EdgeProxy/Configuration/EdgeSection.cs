@@ -48,7 +48,11 @@ internal static class EdgeSection
     private static readonly ObjectShape Connections = new(
         new Key("Max", new NumberShape(1, 10_000_000),
             "Connections open at once over all listeners, upgraded ones included. More are closed at once. "
-            + "Absent: half of the process's file descriptors, less 256 that it needs otherwise."));
+            + "Absent: half of the process's file descriptors, less 256 that it needs otherwise."),
+        new Key("StreamWindow", new NumberShape(65_535, 8_388_608),
+            "Bytes of one HTTP/2 request body that a client may send before the edge has passed them on. A connection holds 100 times as "
+            + "many in memory at most, and no stream takes the window of another. More: faster uploads from far away.")
+        { Default = "262144" });
 
     private static readonly ObjectShape Shutdown = new(
         new Key("DrainTimeout", new DurationShape(TimeSpan.Zero, TimeSpan.FromHours(1)),
@@ -73,7 +77,7 @@ internal static class EdgeSection
             "Peers whose `X-Forwarded-*`, `Forwarded`, `X-Real-IP` and `X-Request-Id` are believed. None by default."),
         new Key("Errors", Errors, "The shape of error answers."),
         new Key("Requests", Requests, "How large a request may be. Applies at the next start."),
-        new Key("Connections", Connections, "How many connections may be open. Applies at the next start."),
+        new Key("Connections", Connections, "How many connections may be open, and what one may hold. Applies at the next start."),
         new Key("Overload", OverloadSection.Shape, "When the edge refuses less critical routes."),
         new Key("Shutdown", Shutdown, "How the edge ends."),
         new Key("AccessLog", AccessLog, "What happened to each request."));
@@ -99,7 +103,11 @@ internal static class EdgeSection
                 TargetBytes = (int)requests.Number("TargetBytes"),
                 BodyBytes = requests.Number("BodyBytes"),
             },
-            Connections = new ConnectionLimits { Max = edge.Object("Connections").OptionalNumber("Max") },
+            Connections = new ConnectionLimits
+            {
+                Max = edge.Object("Connections").OptionalNumber("Max"),
+                StreamWindow = (int)edge.Object("Connections").Number("StreamWindow"),
+            },
             Overload = OverloadSection.Bind(edge.Object("Overload")),
             Shutdown = new ShutdownOptions { DrainTimeout = edge.Object("Shutdown").Duration("DrainTimeout") },
             AccessLog = new AccessLogOptions

@@ -1,16 +1,19 @@
 using System.IO.Pipelines;
+using System.Runtime.InteropServices;
 
 namespace EdgeProxy.Connections;
 
 /// <summary>
-/// An HTTP/2 connection's output, passed through unchanged, with an eye on the frames by which the server ends a stream or the
-/// connection: they are all that is to be seen of a request that never reaches the pipeline. Used by one writer at a time.
+/// An HTTP/2 connection's output, passed through with an eye on the frames by which the server ends a stream or the connection: they are
+/// all that is to be seen of a request that never reaches the pipeline. Used by one writer at a time.
 /// </summary>
 /// <param name="inner">The connection's own output.</param>
-/// <param name="ended">Told the error code of each RST_STREAM and GOAWAY.</param>
-internal sealed class FrameWatch(PipeWriter inner, Action<uint> ended) : PipeWriter
+/// <param name="flood">Told of each frame.</param>
+/// <param name="ended">Told the error code of each RST_STREAM and GOAWAY; gives the one to send, other in its last byte at most.</param>
+internal sealed class FrameWatch(PipeWriter inner, FrameFlood flood, Func<uint, uint> ended) : PipeWriter
 {
-    private ErrorFrames _frames;
+    private ErrorFrames _errors;
+    private FrameHeads _frames;
     private Memory<byte> _room;
 
     public override bool CanGetUnflushedBytes => inner.CanGetUnflushedBytes;
@@ -30,7 +33,7 @@ internal sealed class FrameWatch(PipeWriter inner, Action<uint> ended) : PipeWri
 
     public override ValueTask<FlushResult> WriteAsync(ReadOnlyMemory<byte> source, CancellationToken cancellationToken = default)
     {
-        Watch(source.Span);
+        Watch(MemoryMarshal.AsMemory(source).Span);
         _room = default;
         return inner.WriteAsync(source, cancellationToken);
     }
@@ -43,11 +46,21 @@ internal sealed class FrameWatch(PipeWriter inner, Action<uint> ended) : PipeWri
 
     public override ValueTask CompleteAsync(Exception? exception = null) => inner.CompleteAsync(exception);
 
-    private void Watch(ReadOnlySpan<byte> bytes)
+    private void Watch(Span<byte> bytes)
     {
-        while (_frames.TryRead(ref bytes, out var code))
+        ReadOnlySpan<byte> left = bytes;
+        while (_frames.TryRead(ref left, out var type, out var length))
         {
-            ended(code);
+            flood.OnSent(type, length);
+        }
+
+        left = bytes;
+        while (_errors.TryRead(ref left, out var code))
+        {
+            if (ended(code) is var said && said != code)
+            {
+                bytes[^(left.Length + 1)] = (byte)said;
+            }
         }
     }
 }

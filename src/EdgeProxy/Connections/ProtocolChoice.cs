@@ -14,16 +14,34 @@ namespace EdgeProxy.Connections;
 /// server chooses only by what TLS has negotiated, so that is what such a connection claims. The server then takes the
 /// scheme that a request names for true, and it is the request guard that holds it to the connection's.
 /// </summary>
-internal sealed class ProtocolChoice(ConnectionDelegate next, KestrelServerLimits limits, TimeProvider time)
+/// <param name="next">The server.</param>
+/// <param name="overdue">Answers a client of HTTP/1.1, as it seems, that has begun and does not go on.</param>
+internal sealed class ProtocolChoice(ConnectionDelegate next, KestrelServerLimits limits, ConnectionDelegate overdue, TimeProvider time)
 {
     private static readonly byte[] Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8.ToArray();
 
-    /// <summary>A listener that speaks HTTP/2 alone needs no choice; its connections say so all the same, to whoever asks them.</summary>
-    public static Task OnHttp2Async(ConnectionContext connection, ConnectionDelegate next)
+    /// <summary>
+    /// HTTP/2 alone, by the listener's choice or that of TLS: no choice is left, and its connections say so, to whoever asks them. The
+    /// server would wait for the rest of a preface as long as for a request.
+    /// </summary>
+    public async Task OnHttp2Async(ConnectionContext connection)
     {
-        connection.Features.Set<ITlsApplicationProtocolFeature>(ChosenHttp2.Instance);
-        return next(connection);
+        if (connection.Features.Get<ITlsApplicationProtocolFeature>() is null)
+        {
+            connection.Features.Set<ITlsApplicationProtocolFeature>(ChosenHttp2.Instance);
+        }
+
+        if (await ChooseAsync(connection) is Beginning.Http1 or Beginning.Http2)
+        {
+            await next(connection);
+        }
     }
+
+    /// <summary>What TLS has negotiated, where that is HTTP/2; all else is the server's.</summary>
+    public Task OnTlsAsync(ConnectionContext connection) =>
+        connection.Features.Get<ITlsApplicationProtocolFeature>()?.ApplicationProtocol.Span.SequenceEqual("h2"u8) is true
+            ? OnHttp2Async(connection)
+            : next(connection);
 
     private enum Beginning
     {
@@ -31,13 +49,17 @@ internal sealed class ProtocolChoice(ConnectionDelegate next, KestrelServerLimit
         Http1,
         Http2,
         Ended,
+
+        /// <summary>Too little for too long.</summary>
+        Overdue,
     }
 
     public async Task OnConnectionAsync(ConnectionContext connection)
     {
         var beginning = await ChooseAsync(connection);
-        if (beginning == Beginning.Ended)
+        if (beginning is Beginning.Ended or Beginning.Overdue)
         {
+            await (beginning == Beginning.Overdue ? overdue(connection) : Task.CompletedTask);
             return;
         }
 
@@ -78,8 +100,10 @@ internal sealed class ProtocolChoice(ConnectionDelegate next, KestrelServerLimit
             var beginning = Judge(read.Buffer);
             if (beginning == Beginning.Undecided && (read.IsCanceled || read.IsCompleted))
             {
-                // Too little for too long: the server answers a beginning of HTTP/1.1, and nothing at all is not answered.
-                beginning = read.Buffer.IsEmpty ? Beginning.Ended : Beginning.Http1;
+                // Nothing at all is not answered; a beginning that ends there, or in a drain, is the server's.
+                beginning = read.Buffer.IsEmpty ? Beginning.Ended
+                    : patience.IsCancellationRequested ? Beginning.Overdue
+                    : Beginning.Http1;
             }
 
             if (beginning == Beginning.Undecided)

@@ -31,13 +31,17 @@ internal sealed partial class ServerAnswers(
         var (input, output) = (connection.Transport.Input, connection.Transport.Output);
         if (connection.Features.Get<ITlsApplicationProtocolFeature>()?.ApplicationProtocol.Span.SequenceEqual("h2"u8) == true)
         {
-            connection.Transport = new Duplex(input, new FrameWatch(output, code => OnEnded(connection, code)));
+            var flood = new FrameFlood(time);
+            connection.Transport = new Duplex(
+                new FloodGuard(input, flood), new FrameWatch(output, flood, code => OnEnded(connection, flood, code)));
             return next(connection);
         }
 
         var replaceable = new ReplaceableOutput(output);
+        var heads = new RequestHeads();
         connection.Features.Set(replaceable);
-        connection.Transport = new Duplex(input, replaceable);
+        connection.Features.Set(heads);
+        connection.Transport = new Duplex(new AbsoluteTargets(input, heads), replaceable);
         return next(connection);
     }
 
@@ -45,15 +49,32 @@ internal sealed partial class ServerAnswers(
     {
         if (announced.Value is not IFeatureCollection features
             || features.Get<IBadRequestExceptionFeature>()?.Error is not BadHttpRequestException exception
-            || features.Get<ReplaceableOutput>() is not { } output)
+            || features.Get<EdgeContext>() is not null) // it has reached the pipeline, which has answered and counted
         {
             return;
         }
 
-        var error = ServerErrors.ToEdgeError(exception);
-        metrics.Count(error, EdgeMeter.NoRoute);
         var requestId = features.Get<IHttpRequestIdentifierFeature>()?.TraceIdentifier ?? "";
-        output.Replace(ServerErrors.Answer(error, revisions.Current.Edge, requestId, features.Get<IHttpRequestFeature>()));
+        Refuse(ServerErrors.ToEdgeError(exception), requestId, features, features.Get<IHttpRequestFeature>());
+    }
+
+    /// <summary>Ends an HTTP/1.1 connection whose first request does not come.</summary>
+    public async Task RefuseAsync(ConnectionContext connection, EdgeError error)
+    {
+        var output = new ReplaceableOutput(connection.Transport.Output);
+        connection.Features.Set(output);
+        Refuse(error, connection.ConnectionId, connection.Features, request: null);
+        await output.FlushAsync();
+    }
+
+    private void Refuse(EdgeError error, string requestId, IFeatureCollection features, IHttpRequestFeature? request)
+    {
+        metrics.Count(error, EdgeMeter.NoRoute);
+        if (features.Get<ReplaceableOutput>() is { } output) // none on HTTP/2
+        {
+            output.Replace(ServerErrors.Answer(error, revisions.Current.Edge, requestId, request));
+        }
+
         LogSampled(error, requestId);
     }
 
@@ -66,13 +87,21 @@ internal sealed partial class ServerAnswers(
     }
 
     /// <summary>The server has ended a stream or the connection; with some codes because the client broke the rules.</summary>
-    private void OnEnded(ConnectionContext connection, uint code)
+    /// <returns>The code to tell the client.</returns>
+    private uint OnEnded(ConnectionContext connection, FrameFlood flood, uint code)
     {
+        if (flood.IsOne && code == ServerErrors.FrameSizeError)
+        {
+            code = ServerErrors.EnhanceYourCalm; // FloodGuard made the server say so
+        }
+
         if (ServerErrors.OfHttp2(code) is { } error)
         {
             metrics.Count(error, EdgeMeter.NoRoute);
             LogSampled(error, connection.ConnectionId);
         }
+
+        return code;
     }
 
     /// <summary>At most one line a second: whoever sends rubbish shall not fill the log with it.</summary>

@@ -9,6 +9,9 @@ namespace EdgeProxy.Connections;
 /// <summary>What the server found wrong with a request, in words of the catalogue, and on HTTP/1.1 the answer to it.</summary>
 internal static class ServerErrors
 {
+    /// <summary>Error codes of HTTP/2 (RFC 9113, section 7).</summary>
+    public const uint FrameSizeError = 6, EnhanceYourCalm = 11;
+
     public static EdgeError ToEdgeError(BadHttpRequestException exception) => exception.StatusCode switch
     {
         StatusCodes.Status408RequestTimeout => EdgeErrors.RequestTimeout,
@@ -27,13 +30,12 @@ internal static class ServerErrors
     };
 
     /// <summary>
-    /// What an error code of HTTP/2 (RFC 9113, section 7) in a frame of the server says of the client; null when it is about
+    /// What an error code in a frame of the server says of the client; null when it is about
     /// something else: an orderly end, a failure of ours, a stream given up or refused for now.
     /// </summary>
     public static EdgeError? OfHttp2(uint code)
     {
-        const uint ProtocolError = 1, FlowControlError = 3, SettingsTimeout = 4, StreamClosed = 5, FrameSizeError = 6;
-        const uint CompressionError = 9, EnhanceYourCalm = 11;
+        const uint ProtocolError = 1, FlowControlError = 3, SettingsTimeout = 4, StreamClosed = 5, CompressionError = 9;
         return code switch
         {
             ProtocolError or FlowControlError or StreamClosed or FrameSizeError or CompressionError or EnhanceYourCalm

@@ -27,7 +27,7 @@ internal static partial class EdgeErrors
 
     public static readonly EdgeError Misdirected = new(
         "misdirected", 421, "Wrong authority", "http_request_error", Retryable.No, 13, Client,
-        "This connection does not answer for the host that the request names. Open a new one.");
+        "This connection does not answer for the scheme or the host that the request names. Open a new one.");
 
     public static readonly EdgeError InvalidPath = new(
         "invalid_path", 400, "Path is not acceptable", "http_request_error", Retryable.No, 13, Client,

@@ -104,5 +104,6 @@ internal static class ErrorWriter
     /// <summary>What follows such a request on an HTTP/1.1 connection may be a part of it.</summary>
     private static bool EndsConnection(EdgeError error) =>
         error == EdgeErrors.AmbiguousFraming || error == EdgeErrors.MalformedRequest
-        || error == EdgeErrors.BodyTooLarge || error == EdgeErrors.RequestTimeout;
+        || error == EdgeErrors.BodyTooLarge || error == EdgeErrors.RequestTimeout
+        || error == EdgeErrors.HeaderTooLarge || error == EdgeErrors.TooManyHeaders;
 }

@@ -41,6 +41,7 @@ internal static class FailureCauses
     {
         StatusCodes.Status413PayloadTooLarge => EdgeErrors.BodyTooLarge,
         StatusCodes.Status408RequestTimeout => EdgeErrors.RequestTimeout,
+        StatusCodes.Status431RequestHeaderFieldsTooLarge => EdgeErrors.HeaderTooLarge, // trailers
         // A body that ends early is a client that left, when it has left.
         _ when context.RequestAborted.IsCancellationRequested => EdgeErrors.ClientDisconnected,
         _ => EdgeErrors.MalformedRequest,

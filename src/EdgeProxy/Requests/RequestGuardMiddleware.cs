@@ -13,6 +13,11 @@ internal sealed class RequestGuardMiddleware(RequestDelegate next)
     public Task Invoke(HttpContext context)
     {
         var request = context.Features.GetRequiredFeature<IHttpRequestFeature>();
+        if (context.MayHaveBody() || context.AsksForUpgrade())
+        {
+            context.Features.Get<RequestHeads>()?.End();
+        }
+
         var isWebSocket = context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true, Protocol: "websocket" };
         if (RequestRules.BreaksHttp2(request) && context.Features.Get<IHttpResetFeature>() is { } stream)
         {
@@ -23,13 +28,9 @@ internal sealed class RequestGuardMiddleware(RequestDelegate next)
             return Task.CompletedTask;
         }
 
-        if (!SchemeIsTrue(context))
-        {
-            context.Fail(EdgeErrors.MalformedRequest);
-            return Task.CompletedTask;
-        }
-
-        if (RequestRules.Check(request, context.Edge().Revision.Edge.Requests, isWebSocket) is { } error)
+        var edge = context.Edge();
+        if ((CheckScheme(context, request) ?? RequestRules.Check(request, edge.Revision.Edge.Requests, isWebSocket, edge.PeerIsTrusted))
+            is { } error)
         {
             context.Fail(error);
             return Task.CompletedTask;
@@ -39,9 +40,26 @@ internal sealed class RequestGuardMiddleware(RequestDelegate next)
         return next(context);
     }
 
-    /// <summary>The request names the scheme that its connection really has; the server is told to believe any.</summary>
-    private static bool SchemeIsTrue(HttpContext context) =>
-        context.Request.Scheme.Equals(
-            context.Features.Get<ITlsHandshakeFeature>() is null ? Uri.UriSchemeHttp : Uri.UriSchemeHttps,
-            StringComparison.OrdinalIgnoreCase);
+    /// <summary>
+    /// HTTP/2 requests name a scheme, and the server is told to believe any. It is that of the connection, or the word of a trusted proxy
+    /// that has ended TLS before the edge; from anybody else it asks for a service that is not here (RFC 9110, 7.4).
+    /// </summary>
+    private static EdgeError? CheckScheme(HttpContext context, IHttpRequestFeature request)
+    {
+        var isTls = context.Features.Get<ITlsHandshakeFeature>() is not null;
+        var own = isTls ? Uri.UriSchemeHttps : Uri.UriSchemeHttp;
+        if (request.Scheme.Equals(own, StringComparison.OrdinalIgnoreCase))
+        {
+            return null;
+        }
+
+        var other = isTls ? Uri.UriSchemeHttp : Uri.UriSchemeHttps;
+        if (!request.Scheme.Equals(other, StringComparison.OrdinalIgnoreCase))
+        {
+            return EdgeErrors.MalformedRequest;
+        }
+
+        request.Scheme = other; // in lower case
+        return context.Edge().PeerIsTrusted ? null : EdgeErrors.Misdirected;
+    }
 }

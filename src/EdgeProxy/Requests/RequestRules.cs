@@ -39,13 +39,14 @@ internal static class RequestRules
 
     /// <summary>What is wrong with the request; null when nothing is.</summary>
     /// <param name="isWebSocket">An extended CONNECT of HTTP/2 for a WebSocket, the one CONNECT that is served.</param>
-    public static EdgeError? Check(IHttpRequestFeature request, RequestOptions limits, bool isWebSocket) =>
+    /// <param name="isTrusted">The peer is a proxy whose word for the scheme is taken.</param>
+    public static EdgeError? Check(IHttpRequestFeature request, RequestOptions limits, bool isWebSocket, bool isTrusted) =>
         CheckFraming(request)
-        ?? CheckFields(request, limits)
+        ?? CheckFields(request.Headers, limits)
         ?? CheckHost(request)
         ?? CheckMethod(request.Method, isWebSocket)
         ?? CheckTarget(request.RawTarget, limits)
-        ?? CheckAbsoluteForm(request);
+        ?? CheckAbsoluteForm(request, isTrusted);
 
     /// <summary>
     /// Fields that belong to a connection of HTTP/1.1 make a request of HTTP/2 malformed (RFC 9113, section 8.2.2). The server sees to
@@ -77,11 +78,17 @@ internal static class RequestRules
                 : EdgeErrors.AmbiguousFraming;
     }
 
-    private static EdgeError? CheckFields(IHttpRequestFeature request, RequestOptions limits)
+    /// <summary>What is wrong with the fields behind a body; null when nothing is. None says how long it was (RFC 9110, 6.5.1).</summary>
+    public static EdgeError? CheckTrailers(IHeaderDictionary trailers, RequestOptions limits) =>
+        trailers.TransferEncoding.Count > 0 || trailers.ContainsKey("Content-Length")
+            ? EdgeErrors.MalformedRequest
+            : CheckFields(trailers, limits);
+
+    private static EdgeError? CheckFields(IHeaderDictionary fields, RequestOptions limits)
     {
         var bytes = 0L;
         var count = 0;
-        foreach (var field in request.Headers)
+        foreach (var field in fields)
         {
             if (field.Key.AsSpan().ContainsAnyExcept(Token) || field.Key.Length == 0)
             {
@@ -115,10 +122,10 @@ internal static class RequestRules
             : EdgeErrors.InvalidHost;
     }
 
-    /// <summary>What the server does not look at: a port that exists, and an address between brackets. No userinfo.</summary>
+    /// <summary>What the server does not look at: a port that exists, labels, and an address between brackets. No userinfo.</summary>
     private static bool IsHost(ReadOnlySpan<char> host)
     {
-        if (host.Contains('@'))
+        if (host.Contains('@') || host[0] is '.' or ':' || host.Contains("..", StringComparison.Ordinal))
         {
             return false;
         }
@@ -133,7 +140,7 @@ internal static class RequestRules
     /// `GET http://host/path`: the scheme is that of the connection, and nobody's name stands before the host (RFC 9110, 4.2.4).
     /// That the host is the one of the field is seen to by the server.
     /// </summary>
-    private static EdgeError? CheckAbsoluteForm(IHttpRequestFeature request)
+    private static EdgeError? CheckAbsoluteForm(IHttpRequestFeature request, bool isTrusted)
     {
         var target = request.RawTarget.AsSpan();
         var scheme = target[0] is '/' or '*' ? -1 : target.IndexOf("://", StringComparison.Ordinal);
@@ -144,9 +151,23 @@ internal static class RequestRules
 
         var authority = target[(scheme + 3)..];
         var end = authority.IndexOfAny('/', '?');
-        return (end < 0 ? authority : authority[..end]).Contains('@') ? EdgeErrors.InvalidHost
-            : target[..scheme].Equals(request.Scheme, StringComparison.OrdinalIgnoreCase) ? null
-            : EdgeErrors.MalformedRequest;
+        if ((end < 0 ? authority : authority[..end]).Contains('@'))
+        {
+            return EdgeErrors.InvalidHost;
+        }
+
+        if (target[..scheme].Equals(request.Scheme, StringComparison.OrdinalIgnoreCase))
+        {
+            return null;
+        }
+
+        if (!isTrusted)
+        {
+            return EdgeErrors.MalformedRequest;
+        }
+
+        request.Scheme = target[..scheme].ToString().ToLowerInvariant(); // the server lets `http` and `https` through
+        return null;
     }
 
     private static EdgeError? CheckTarget(string target, RequestOptions limits)

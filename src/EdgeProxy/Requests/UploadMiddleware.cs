@@ -1,4 +1,5 @@
 using EdgeProxy.Errors;
+using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy.Model;
 
 namespace EdgeProxy.Requests;
@@ -31,7 +32,11 @@ internal sealed class UploadMiddleware(RequestDelegate next, TimeProvider time)
             return Task.CompletedTask;
         }
 
-        var upload = new UploadStream(context.Request.BodyReader, limit, time) { IsBounded = !isGrpc };
+        var upload = new UploadStream(context.Request.BodyReader, limit, time)
+        {
+            IsBounded = !isGrpc,
+            AtEnd = () => FaultOfTrailers(context),
+        };
         if (isGrpc && routeLimit is null)
         {
             context.Edge().BodyGoesToHttp1 = upload.Bound;
@@ -41,6 +46,13 @@ internal sealed class UploadMiddleware(RequestDelegate next, TimeProvider time)
         context.Response.RegisterForDispose(upload);
         return next(context);
     }
+
+    /// <summary>They go no further than the edge, and still have to be fields.</summary>
+    private static BadHttpRequestException? FaultOfTrailers(HttpContext context) =>
+        context.Features.Get<IHttpRequestTrailersFeature>() is { Available: true, Trailers: { Count: > 0 } trailers }
+        && RequestRules.CheckTrailers(trailers, context.Edge().Revision.Edge.Requests) is { } error
+            ? new BadHttpRequestException(error.Title, error.Status)
+            : null;
 
     /// <summary>gRPC does not exist on HTTP/1.x, and gRPC-Web is made of ordinary messages: their content type lifts no bound.</summary>
     private static bool IsGrpc(HttpRequest request) =>

@@ -27,6 +27,9 @@ internal sealed class UploadStream(PipeReader source, long limit, TimeProvider t
     private volatile bool _isTooSlow;
     private volatile bool _isBounded = true;
 
+    /// <summary>What is wrong with the body once all of it is here: its trailers. Null: nothing.</summary>
+    public Func<BadHttpRequestException?>? AtEnd { private get; init; }
+
     /// <summary>Whether size and pace are bounded from the first byte. Default true; <see cref="Bound"/> makes it so later.</summary>
     public bool IsBounded
     {
@@ -73,6 +76,11 @@ internal sealed class UploadStream(PipeReader source, long limit, TimeProvider t
         {
             throw new BadHttpRequestException("The body arrives too slowly.", StatusCodes.Status408RequestTimeout);
         }
+        catch (Exception exception) when (exception is InvalidOperationException or IOException { InnerException: OverflowException })
+        {
+            // The server's words for a trailer with a NUL in it, and for a chunk longer than any number; the client is still there.
+            throw new BadHttpRequestException("The body is malformed.", StatusCodes.Status400BadRequest, exception);
+        }
         finally
         {
             Volatile.Write(ref _waitingSince, 0);
@@ -97,7 +105,7 @@ internal sealed class UploadStream(PipeReader source, long limit, TimeProvider t
             throw new BadHttpRequestException("The body is too large.", StatusCodes.Status413PayloadTooLarge);
         }
 
-        return count;
+        return count == 0 && result.IsCompleted && AtEnd?.Invoke() is { } error ? throw error : count;
     }
 
     private void CheckPace()

@@ -29,14 +29,18 @@ internal sealed class RawHttp2(Stream stream) : IAsyncDisposable
         await SendAsync(Settings, 0, 0, []);
     }
 
-    public Task SendAsync(byte type, byte flags, int streamId, byte[] payload)
+    public Task SendAsync(byte type, byte flags, int streamId, byte[] payload) => SendAsync(Frame(type, flags, streamId, payload));
+
+    public Task SendAsync(byte[] frames) => stream.WriteAsync(frames, Wait.Deadline).AsTask();
+
+    public static byte[] Frame(byte type, byte flags, int streamId, byte[] payload)
     {
         var frame = new byte[9 + payload.Length];
         BinaryPrimitives.WriteInt32BigEndian(frame, payload.Length << 8);
         (frame[3], frame[4]) = (type, flags);
         BinaryPrimitives.WriteInt32BigEndian(frame.AsSpan(5), streamId);
         payload.CopyTo(frame, 9);
-        return stream.WriteAsync(frame, Wait.Deadline).AsTask();
+        return frame;
     }
 
     /// <summary>GET / of http://a with more fields, as one HEADERS frame that ends the stream.</summary>

@@ -117,6 +117,24 @@ internal sealed class ServerProcess : IAsyncDisposable
 
         """);
 
+    /// <summary>haproxy before <paramref name="target"/>, which it speaks to without TLS.</summary>
+    /// <param name="bind">What its own listener does, such as `ssl crt PATH alpn h2`.</param>
+    /// <param name="server">What its destination takes, such as `proto h2`.</param>
+    public static Task<ServerProcess> HaproxyBetweenAsync(Uri target, string bind, string server) => StartAsync(
+        "haproxy", folder => ["-db", "-f", Path.Combine(folder, "server.conf")], $$"""
+        defaults
+          mode http
+          timeout client 60s
+          timeout server 60s
+          timeout connect 5s
+        frontend all
+          bind 127.0.0.1:PORT {{bind}}
+          default_backend next
+        backend next
+          server next {{target.Authority}} {{server}}
+
+        """);
+
     /// <summary>The process hangs: it takes connections and answers nothing.</summary>
     public Task StopAsync() => _process.SignalAsync("STOP");
 

@@ -135,6 +135,65 @@ public sealed class Http2UploadTests
         await client.ReadEndAsync(3);
     }
 
+    /// <summary>
+    /// All streams but one are full and nobody reads them: they wait for a place. What the last one sends is more than half of the
+    /// connection's window, so that it needs what it has sent to be given back.
+    /// </summary>
+    [Fact]
+    public async Task Stalled_uploads_leave_the_window_of_their_connection_to_another_upload()
+    {
+        const int Stalled = 99, Bytes = 30_000_000;
+        await using var upstream = await Upstream.StartAsync(async context =>
+        {
+            if (context.Request.Path == "/stuck")
+            {
+                await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, context.RequestAborted);
+            }
+
+            using var body = new MemoryStream();
+            await context.Request.Body.CopyToAsync(body);
+            await context.Response.WriteAsync($"{body.Length}");
+        });
+        await using var edge = await Edge.StartAsync($$"""
+            "ReverseProxy": {
+              "Routes": { "stuck": { "ClusterId": "up", "Match": { "Path": "/stuck" }, 
+                                     "Concurrency": { "Max": 1, "Queue": 200, "QueueTimeout": "1m" } },
+                          "good": { "ClusterId": "up", "Match": { "Path": "/good" } } },
+              "Clusters": { "up": { "Destinations": { "a": { "Address": "{{upstream.Address}}" } } } }
+            }
+            """);
+        using var client = new Http2Client(edge);
+        using var over = new CancellationTokenSource();
+        var begun = 0;
+        for (var i = 0; i < Stalled; i++)
+        {
+            _ = client.SendAsync(HttpMethod.Post, "/stuck", new Told(2_000_000, () => Interlocked.Increment(ref begun)), over.Token);
+        }
+
+        await Wait.UntilAsync(() => Volatile.Read(ref begun) == Stalled && upstream.Hits == 1, "all uploads have begun");
+        using var good = await client.SendAsync(HttpMethod.Post, "/good", new ByteArrayContent(new byte[Bytes]));
+
+        Assert.Equal($"{Bytes}", await good.Content.ReadAsStringAsync(Wait.Deadline));
+        Assert.Equal(1, client.Connections);
+        await over.CancelAsync();
+    }
+
+    /// <summary>A body whose beginning is told.</summary>
+    private sealed class Told(int bytes, Action begun) : HttpContent
+    {
+        protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
+        {
+            begun();
+            await stream.WriteAsync(new byte[bytes]);
+        }
+
+        protected override bool TryComputeLength(out long length)
+        {
+            length = bytes;
+            return true;
+        }
+    }
+
     /// <summary>A body that begins and then waits for the test.</summary>
     private sealed class Stalling(int bytes) : HttpContent
     {

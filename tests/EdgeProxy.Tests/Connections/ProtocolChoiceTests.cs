@@ -22,6 +22,7 @@ public sealed class ProtocolChoiceTests
                 return Task.CompletedTask;
             },
             new KestrelServerLimits(),
+            _ => Task.CompletedTask,
             clock);
         var running = choice.OnConnectionAsync(new DefaultConnectionContext("id", new Duplex(input.Reader), new Duplex(input.Reader)));
         foreach (var one in "PRI * HTTP/2.0\r\n\r\nSM\r\n\r"u8.ToArray())
@@ -43,7 +44,8 @@ public sealed class ProtocolChoiceTests
     public async Task A_connection_that_is_reset_before_its_protocol_is_known_just_ends(string sent, bool isReset)
     {
         var input = new Pipe();
-        var choice = new ProtocolChoice(_ => throw new InvalidOperationException("no choice"), new KestrelServerLimits(), new TimerCount());
+        var choice = new ProtocolChoice(
+            _ => throw new InvalidOperationException("no choice"), new KestrelServerLimits(), _ => Task.CompletedTask, new TimerCount());
         var connection = new DefaultConnectionContext("id", new Duplex(input.Reader), new Duplex(input.Reader));
         var running = isReset ? Task.CompletedTask : choice.OnConnectionAsync(connection);
         if (sent.Length > 0)
@@ -53,6 +55,32 @@ public sealed class ProtocolChoiceTests
 
         await input.Writer.CompleteAsync(new ConnectionResetException("Connection reset by peer"));
         await (isReset ? choice.OnConnectionAsync(connection) : running);
+    }
+
+    [Theory]
+    [InlineData("P", true)]
+    [InlineData("PRI * HTTP", true)]
+    [InlineData("PRI * HTTP", false)]
+    public async Task A_beginning_that_does_not_go_on_is_given_up(string sent, bool isChoice)
+    {
+        var input = new Pipe();
+        var overdue = 0;
+        var limits = new KestrelServerLimits { RequestHeadersTimeout = TimeSpan.FromMilliseconds(20) };
+        var choice = new ProtocolChoice(
+            _ => throw new InvalidOperationException("no choice"),
+            limits,
+            _ =>
+            {
+                overdue++;
+                return Task.CompletedTask;
+            },
+            TimeProvider.System);
+        var connection = new DefaultConnectionContext("id", new Duplex(input.Reader), new Duplex(input.Reader));
+        await input.Writer.WriteAsync(Encoding.ASCII.GetBytes(sent), TestContext.Current.CancellationToken);
+
+        await (isChoice ? choice.OnConnectionAsync(connection) : choice.OnHttp2Async(connection));
+
+        Assert.Equal(isChoice ? 1 : 0, overdue);
     }
 
     private sealed class Duplex(PipeReader input) : IDuplexPipe

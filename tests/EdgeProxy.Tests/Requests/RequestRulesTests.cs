@@ -26,7 +26,7 @@ public sealed class RequestRulesTests
 
     [Fact]
     public void The_one_CONNECT_that_is_served_opens_a_WebSocket() =>
-        Assert.Null(RequestRules.Check(Request("CONNECT"), Limits, isWebSocket: true));
+        Assert.Null(RequestRules.Check(Request("CONNECT"), Limits, isWebSocket: true, isTrusted: false));
 
     [Theory]
     [InlineData("/%2F", null)]
@@ -168,7 +168,24 @@ public sealed class RequestRulesTests
         Assert.Equal("too_many_headers", Check(request));
     }
 
-    private static string? Check(HttpRequestFeature request) => RequestRules.Check(request, Limits, isWebSocket: false)?.Code;
+    [Theory]
+    [InlineData("a", null)]
+    [InlineData("a.", null)]
+    [InlineData("a.:8080", null)]
+    [InlineData("a..", "invalid_host")]
+    [InlineData("a..b", "invalid_host")]
+    [InlineData(".a", "invalid_host")]
+    [InlineData(":80", "invalid_host")]
+    [InlineData("a:x", "invalid_host")]
+    public void A_host_has_no_empty_label_and_may_say_that_it_is_complete(string host, string? code)
+    {
+        var request = Request();
+        request.Headers.Host = host;
+        Assert.Equal(code, Check(request));
+    }
+
+    private static string? Check(HttpRequestFeature request) =>
+        RequestRules.Check(request, Limits, isWebSocket: false, isTrusted: false)?.Code;
 
     private static HttpRequestFeature Request(string method = "GET", string target = "/")
     {

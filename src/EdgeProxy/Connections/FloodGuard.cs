@@ -1,0 +1,118 @@
+using System.Buffers;
+using System.IO.Pipelines;
+
+namespace EdgeProxy.Connections;
+
+/// <summary>
+/// A client's frames of HTTP/2, passed through unchanged until they are a flood. Then, behind a whole frame, the server reads one
+/// that is longer than any may be: it ends the connection with GOAWAY, whose code <see cref="FrameWatch"/> sets to what it was.
+/// </summary>
+internal sealed class FloodGuard(PipeReader inner, FrameFlood flood) : PipeReader
+{
+    private const int PrefaceLength = 24;
+
+    private static readonly ReadOnlySequence<byte> TooLong = new([0xFF, 0xFF, 0xFF, 4, 0, 0, 0, 0, 0]);
+
+    private readonly TaskCompletionSource<ReadResult> _over = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private FrameHeads _frames = new(PrefaceLength);
+    private ReadOnlySequence<byte> _buffer;
+    private long _watched;
+    private bool _isEnded;
+
+    public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default)
+    {
+        if (_isEnded)
+        {
+            return new(_over.Task);
+        }
+
+        var reading = inner.ReadAsync(cancellationToken);
+        return reading.IsCompletedSuccessfully ? new(Watch(reading.Result)) : WaitAsync(reading);
+    }
+
+    public override bool TryRead(out ReadResult result)
+    {
+        result = default;
+        if (_isEnded || !inner.TryRead(out result))
+        {
+            return false;
+        }
+
+        result = Watch(result);
+        return true;
+    }
+
+    public override void AdvanceTo(SequencePosition consumed) => AdvanceTo(consumed, consumed);
+
+    public override void AdvanceTo(SequencePosition consumed, SequencePosition examined)
+    {
+        if (!_isEnded)
+        {
+            _watched -= _buffer.Slice(0, consumed).Length;
+            inner.AdvanceTo(consumed, examined);
+        }
+    }
+
+    public override void CancelPendingRead()
+    {
+        _over.TrySetResult(new ReadResult(default, isCanceled: true, isCompleted: false));
+        inner.CancelPendingRead();
+    }
+
+    public override void Complete(Exception? exception = null) => inner.Complete(exception);
+
+    public override ValueTask CompleteAsync(Exception? exception = null) => inner.CompleteAsync(exception);
+
+    private async ValueTask<ReadResult> WaitAsync(ValueTask<ReadResult> reading) => Watch(await reading);
+
+    private ReadResult Watch(in ReadResult read)
+    {
+        _buffer = read.Buffer;
+        if (!(flood.IsOne && _frames.IsAtBoundary))
+        {
+            foreach (var segment in read.Buffer.Slice(_watched))
+            {
+                if (Watch(segment.Span))
+                {
+                    break;
+                }
+            }
+        }
+
+        if (!(flood.IsOne && _frames.IsAtBoundary))
+        {
+            return read;
+        }
+
+        if (_watched > 0)
+        {
+            return new ReadResult(read.Buffer.Slice(0, _watched), read.IsCanceled, isCompleted: false);
+        }
+
+        inner.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+        _isEnded = true;
+        return new ReadResult(TooLong, isCanceled: false, isCompleted: false);
+    }
+
+    /// <summary>True at the end of a frame with which the frames are a flood.</summary>
+    private bool Watch(ReadOnlySpan<byte> bytes)
+    {
+        var left = bytes;
+        while (!left.IsEmpty)
+        {
+            if (_frames.TryRead(ref left, out var type, out var length))
+            {
+                flood.OnReceived(type, length);
+            }
+
+            if (flood.IsOne && _frames.IsAtBoundary)
+            {
+                _watched += bytes.Length - left.Length;
+                return true;
+            }
+        }
+
+        _watched += bytes.Length;
+        return false;
+    }
+}
