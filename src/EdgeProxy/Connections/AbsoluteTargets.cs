@@ -1,4 +1,5 @@
 using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
 
@@ -41,6 +42,7 @@ internal sealed class AbsoluteTargets(PipeReader inner, RequestHeads heads) : Pi
 
     public override ValueTask CompleteAsync(Exception? exception = null) => inner.CompleteAsync(exception);
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private static async ValueTask<ReadResult> WaitAsync(ValueTask<ReadResult> reading) => Pass(await reading);
 
     private static ReadResult Pass(in ReadResult read)

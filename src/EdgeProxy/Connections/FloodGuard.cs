@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
 
 namespace EdgeProxy.Connections;
 
@@ -63,6 +64,7 @@ internal sealed class FloodGuard(PipeReader inner, FrameFlood flood) : PipeReade
 
     public override ValueTask CompleteAsync(Exception? exception = null) => inner.CompleteAsync(exception);
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<ReadResult> WaitAsync(ValueTask<ReadResult> reading) => Watch(await reading);
 
     private ReadResult Watch(in ReadResult read)

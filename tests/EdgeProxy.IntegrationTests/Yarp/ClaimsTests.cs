@@ -108,9 +108,11 @@ public sealed class ClaimsTests
     {
         await using var upstream = RawUpstream.Answering(Nothing);
         await using var edge = await Edge.StartAsync($$"""
-            "RateLimits": { "one": { "Per": "Header:{{field}}", "Limits": [ { "Name": "h", "Capacity": 1, "Refill": 1, "Every": "1h" } ] } },
+            "RateLimits": { "one": { "Per": "Header:{{field}}",
+              "Limits": [ { "Name": "h", "Capacity": 1, "Refill": 1, "Every": "1h" } ] } },
             """ + Edge.OneRoute(upstream.Address, "\"RateLimiterPolicy\": \"one\""));
-        foreach (var (name, status) in new[] { ("first-first", HttpStatusCode.NoContent), ("second-second", HttpStatusCode.TooManyRequests) })
+        var expected = new[] { ("first-first", HttpStatusCode.NoContent), ("second-second", HttpStatusCode.TooManyRequests) };
+        foreach (var (name, status) in expected)
         {
             using var request = new HttpRequestMessage(HttpMethod.Get, "/");
             request.Headers.TryAddWithoutValidation(field, name);
@@ -158,7 +160,8 @@ public sealed class ClaimsTests
     public async Task A_response_keeps_its_length_and_the_destination_its_connection_where_fields_are_not_copied(string transform)
     {
         await using var upstream = RawUpstream.Answering(
-            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nKeep-Alive: timeout=3\r\nConnection: X-Hop\r\nX-Hop: 1\r\nX-Request-Id: theirs\r\n\r\nhello");
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nKeep-Alive: timeout=3\r\nConnection: X-Hop\r\nX-Hop: 1\r\n"
+            + "X-Request-Id: theirs\r\n\r\nhello");
         await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address, $"\"Transforms\": [ {transform} ]"));
         var answer = await RawClient.ExchangeAsync(edge.Uri, "GET / HTTP/1.1\r\nHost: e\r\nConnection: close\r\n\r\n");
         Assert.Equal("hello", answer.Body);
