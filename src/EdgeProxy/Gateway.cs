@@ -29,6 +29,9 @@ internal sealed partial class Gateway : IAsyncDisposable
     /// <summary>How long a request of the admin listener may go on once traffic has ended; a scrape takes less.</summary>
     private static readonly TimeSpan AdminPatience = TimeSpan.FromSeconds(1);
 
+    /// <summary>So few connections of clients that it is worth a warning.</summary>
+    private const long FewClients = 64;
+
     private readonly WebApplication _traffic;
     private readonly WebApplication _admin;
     private readonly ILogger _logger;
@@ -62,6 +65,7 @@ internal sealed partial class Gateway : IAsyncDisposable
         builder.Logging.AddEdgeLogging();
         services.AddSingleton<IHostLifetime, SignalLifetime>();
         services.AddSingleton(options);
+        services.AddSingleton<Descriptors>();
         services.AddSingleton(TimeProvider.System);
         services.AddEdgeConfiguration(options, start);
         services.AddEdgeTls();
@@ -113,6 +117,7 @@ internal sealed partial class Gateway : IAsyncDisposable
         }
 
         await Services.GetRequiredService<RoutingWarmUp>().RunAsync(Services);
+        Measure(Services.GetRequiredService<Descriptors>());
         Services.GetRequiredService<Readiness>().MarkServing();
         var addresses = string.Join(", ", Addresses);
         LogReady(_logger, addresses, AdminAddress);
@@ -140,11 +145,27 @@ internal sealed partial class Gateway : IAsyncDisposable
         await _admin.DisposeAsync();
     }
 
+    /// <summary>Shares out the descriptors, now that all is there which takes some at rest.</summary>
+    private void Measure(Descriptors descriptors)
+    {
+        LateAssemblies.Load();
+        descriptors.Measure();
+        if (descriptors.Clients < FewClients)
+        {
+            LogFewDescriptors(_logger, descriptors.Clients);
+        }
+    }
+
     private static ICollection<string> AddressesOf(WebApplication app) =>
         app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses;
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Ready: traffic on {Addresses}, admin on {Admin}")]
     private static partial void LogReady(ILogger logger, string addresses, string admin);
+
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "The process may open few files: there is room for {Clients} connections of clients. Raise its limit (ulimit -n)")]
+    private static partial void LogFewDescriptors(ILogger logger, long clients);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Draining for {Seconds} s at most")]
     private static partial void LogDraining(ILogger logger, double seconds);

@@ -109,7 +109,12 @@ internal static class Listeners
     {
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxRequestBodySize = Admin.AdminListener.BodyBytesMax;
-        kestrel.Listen(EndPointOf(BindingAddress.Parse(admin.Listen)), options => options.Protocols = HttpProtocols.Http1);
+        kestrel.Listen(EndPointOf(BindingAddress.Parse(admin.Listen)), options =>
+        {
+            options.Protocols = HttpProtocols.Http1;
+            var connections = options.ApplicationServices.GetRequiredService<Admin.AdminConnections>();
+            options.Use(next => connection => connections.OnConnectionAsync(connection, next));
+        });
     });
 
     public static void AddEdgeLogging(this ILoggingBuilder logging)

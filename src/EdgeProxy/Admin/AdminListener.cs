@@ -28,10 +28,13 @@ internal static class AdminListener
         builder.Services.AddOpenApi();
         builder.Services.AddSingleton(edge.GetRequiredService<Revisions>());
         builder.Services.AddSingleton(edge.GetRequiredService<TimeProvider>());
+        builder.Services.AddSingleton(edge.GetRequiredService<Descriptors>());
+        builder.Services.AddSingleton<AdminConnections>();
         builder.WebHost.UseAdminListener(options.Admin);
 
         var app = builder.Build();
-        app.UseMiddleware<AdminMiddleware>(); // first: whatever fails below is answered in the one error format
+        app.Use(AdminConnections.ServeAsync); // around all: a connection is busy until its response is written
+        app.UseMiddleware<AdminMiddleware>(); // whatever fails below is answered in the one error format
         app.UseRouting();
         app.Use(Guard(options.Admin));        // after routing: what is open to all is told by the endpoint
         app.Use((context, next) =>            // after routing, which has filled in the names as the server decodes them
@@ -39,7 +42,7 @@ internal static class AdminListener
             SentNames.Restore(context);
             return next(context);
         });
-        app.MapProbes(edge.GetRequiredService<Readiness>());
+        app.MapProbes(edge);
         app.MapMetrics(edge).WithMetadata(OpenToAll.Instance);
         app.MapOpenApi();                     // /openapi/v1.json
         MapFeatures(app.MapGroup("/v1"), edge);
@@ -57,15 +60,18 @@ internal static class AdminListener
         v1.MapOverload(edge);
     }
 
-    private static void MapProbes(this WebApplication app, Readiness readiness)
+    private static void MapProbes(this WebApplication app, IServiceProvider edge)
     {
+        var readiness = edge.GetRequiredService<Readiness>();
         app.MapGet("/livez", () => Results.Text("ok\n")).WithMetadata(OpenToAll.Instance)
             .WithSummary("200 as long as the process answers.");
-        app.MapGet("/readyz", () => readiness.Obstacle is { } obstacle
-                ? Results.Text(obstacle + "\n", statusCode: StatusCodes.Status503ServiceUnavailable)
-                : Results.Text("ok\n"))
+        app.MapGet("/readyz", () =>
+            {
+                var (isReady, text) = readiness.State;
+                return Results.Text(text + "\n", statusCode: isReady ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
+            })
             .WithMetadata(OpenToAll.Instance)
-            .WithSummary("200 while this node wants traffic; 503 with the reason while it starts or drains.");
+            .WithSummary("200 while this node wants traffic; 503 with the reason while it starts or drains. Says when it is overloaded.");
     }
 
     private static Func<HttpContext, RequestDelegate, Task> Guard(AdminOptions options)

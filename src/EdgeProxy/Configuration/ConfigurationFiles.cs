@@ -40,7 +40,7 @@ internal static class ConfigurationFiles
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            faults.Error(FaultCodes.Unreadable, new Place(path, 1, 1), "$", exception.Message);
+            faults.Error(CodeOf(exception), new Place(path, 1, 1), "$", exception.Message);
             return [];
         }
     }
@@ -67,6 +67,9 @@ internal static class ConfigurationFiles
             .Where(file => IsConfiguration(Path.GetFileName(file)))
             .Order(StringComparer.Ordinal),
     ];
+
+    private static string CodeOf(Exception exception) =>
+        Descriptors.AreMissing(exception) ? FaultCodes.NoDescriptors : FaultCodes.Unreadable;
 
     private static bool IsConfiguration(string name) =>
         name.EndsWith(".json", StringComparison.OrdinalIgnoreCase)
@@ -98,7 +101,7 @@ internal static class ConfigurationFiles
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            faults.Error(FaultCodes.Unreadable, new Place(name, 1, 1), "$", exception.Message);
+            faults.Error(CodeOf(exception), new Place(name, 1, 1), "$", exception.Message);
         }
 
         return null;

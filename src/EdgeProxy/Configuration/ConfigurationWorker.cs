@@ -59,6 +59,10 @@ internal sealed partial class ConfigurationWorker(
                     timer.Change(Soon, Period);
                 }
             }
+            catch (IOException exception) when (Descriptors.AreMissing(exception))
+            {
+                LogCannotLook(logger, exception.Message); // the files are as they were, for all that is known
+            }
             catch (Exception exception)
             {
                 // A bug must not end the watching: the next change may be one that can be read.
@@ -92,6 +96,11 @@ internal sealed partial class ConfigurationWorker(
         if (SourceSnapshot.Take(options.ConfigPath).Hash != snapshot.Hash)
         {
             return false; // written to while it was read
+        }
+
+        if (read.Faults.Any(fault => fault.Code == FaultCodes.NoDescriptors))
+        {
+            return true; // later: nothing is known of the files
         }
 
         var gone = string.Join(", ", _trigger.Gone(snapshot));
@@ -170,6 +179,9 @@ internal sealed partial class ConfigurationWorker(
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The last good revision is not kept: {Reason}")]
     private static partial void LogNotKept(ILogger logger, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The configuration cannot be looked at: {Reason}")]
+    private static partial void LogCannotLook(ILogger logger, string reason);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Looking at the configuration failed")]
     private static partial void LogFailed(ILogger logger, Exception exception);

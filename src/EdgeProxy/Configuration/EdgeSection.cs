@@ -48,7 +48,8 @@ internal static class EdgeSection
     private static readonly ObjectShape Connections = new(
         new Key("Max", new NumberShape(1, 10_000_000),
             "Connections open at once over all listeners, upgraded ones included. More are closed at once. "
-            + "Absent: half of the process's file descriptors, less 256 that it needs otherwise."),
+            + "Absent: half of the file descriptors that the process has left once it has started; the other half is for "
+            + "connections to destinations."),
         new Key("StreamWindow", new NumberShape(65_535, 8_388_608),
             "Bytes of one HTTP/2 request body that a client may send before the edge has passed them on. A connection holds 100 times as "
             + "many in memory at most, and no stream takes the window of another. More: faster uploads from far away.")

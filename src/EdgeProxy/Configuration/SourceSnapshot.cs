@@ -14,6 +14,7 @@ internal sealed record FileHash(string Name, string? Sha256);
 /// <param name="Hash">Over all names and contents.</param>
 internal sealed record SourceSnapshot(ImmutableArray<FileHash> Files, string Hash)
 {
+    /// <summary>Throws where nothing can be opened at all: that says nothing about the files.</summary>
     public static SourceSnapshot Take(string path) =>
         Of([.. Paths(path).Select(file => new FileHash(Path.GetFileName(file), HashOf(file)))]);
 
@@ -36,7 +37,7 @@ internal sealed record SourceSnapshot(ImmutableArray<FileHash> Files, string Has
                 ? ConfigurationFiles.Names(path)
                 : File.Exists(path) ? [path] : [];
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (IsAboutTheFile(exception))
         {
             return [];
         }
@@ -65,6 +66,9 @@ internal sealed record SourceSnapshot(ImmutableArray<FileHash> Files, string Has
         return true;
     }
 
+    private static bool IsAboutTheFile(Exception exception) =>
+        exception is UnauthorizedAccessException || (exception is IOException && !Descriptors.AreMissing(exception));
+
     private static string? HashOf(string file)
     {
         try
@@ -78,7 +82,7 @@ internal sealed record SourceSnapshot(ImmutableArray<FileHash> Files, string Has
             using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
             return !IsTooLarge(stream) && TryReadAll(stream, hash.AppendData) ? Convert.ToHexStringLower(hash.GetHashAndReset()) : null;
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (IsAboutTheFile(exception))
         {
             return null;
         }

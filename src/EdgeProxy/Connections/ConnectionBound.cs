@@ -11,25 +11,22 @@ namespace EdgeProxy.Connections;
 /// </summary>
 internal sealed partial class ConnectionBound
 {
-    /// <summary>File descriptors that are left to files, the store, the admin listener and the runtime.</summary>
-    private const int Reserved = 256;
-
-    private const long DefaultMin = 64;
-    private const long DefaultMax = 1_000_000;
-
     /// <summary>One line of log in so long.</summary>
     private static readonly TimeSpan LogPeriod = TimeSpan.FromMinutes(1);
 
-    private readonly long _max;
+    private readonly long? _configured;
+    private readonly Descriptors _descriptors;
     private readonly Counter<long> _refused;
     private readonly TimeProvider _time;
     private readonly ILogger<ConnectionBound> _logger;
     private long _open;
     private long _loggedAt;
 
-    public ConnectionBound(Revisions revisions, IMeterFactory meters, TimeProvider time, ILogger<ConnectionBound> logger)
+    public ConnectionBound(
+        Revisions revisions, Descriptors descriptors, IMeterFactory meters, TimeProvider time, ILogger<ConnectionBound> logger)
     {
-        _max = revisions.First.Edge.Connections.Max ?? DefaultFor(ProcessMetrics.MaxOpenFiles());
+        _configured = revisions.First.Edge.Connections.Max;
+        _descriptors = descriptors;
         _refused = meters.CreateEdgeMeter().CreateCounter<long>(
             "edgeproxy_connections_refused_total", description: "Connections closed at once because as many as allowed were open.");
         _refused.Add(0);
@@ -37,14 +34,14 @@ internal sealed partial class ConnectionBound
         _logger = logger;
     }
 
-    /// <summary>Half of the file descriptors: a request under way has two, its client's and its destination's.</summary>
-    public static long DefaultFor(double openFiles) => (long)Math.Clamp((openFiles - Reserved) / 2, DefaultMin, DefaultMax);
+    private long Max => _configured ?? _descriptors.Clients;
 
     public async Task OnConnectionAsync(ConnectionContext connection, ConnectionDelegate next)
     {
+        _descriptors.Opened();
         try
         {
-            if (Interlocked.Increment(ref _open) <= _max)
+            if (Interlocked.Increment(ref _open) <= Max)
             {
                 await next(connection);
             }
@@ -56,6 +53,7 @@ internal sealed partial class ConnectionBound
         finally
         {
             Interlocked.Decrement(ref _open);
+            _descriptors.Closed();
         }
     }
 
@@ -66,7 +64,7 @@ internal sealed partial class ConnectionBound
         var last = Volatile.Read(ref _loggedAt);
         if ((last == 0 || _time.GetElapsedTime(last, now) >= LogPeriod) && Interlocked.CompareExchange(ref _loggedAt, now, last) == last)
         {
-            LogRefused(_logger, _max);
+            LogRefused(_logger, Max);
         }
 
         connection.Abort();

@@ -5,6 +5,7 @@ internal static class FaultCodes
 {
     // Files
     public const string Unreadable = "unreadable";
+    public const string NoDescriptors = "no_descriptors";
     public const string NoFiles = "no_files";
     public const string TooManyFiles = "too_many_files";
     public const string FileTooLarge = "file_too_large";

@@ -12,17 +12,24 @@ namespace EdgeProxy.Draining;
 /// Kestrel's socket transport, with a hand on two things that Kestrel does only together: to stop accepting, and to close
 /// idle connections. In between, a client that has just sent a request on a connection it believed open is still served.
 /// </summary>
-internal sealed class ClientSockets(IOptions<SocketTransportOptions> options, ILoggerFactory logging)
+internal sealed class ClientSockets(IOptions<SocketTransportOptions> options, Descriptors descriptors, TimeProvider time, ILoggerFactory logging)
     : IConnectionListenerFactory, IConnectionListenerFactorySelector
 {
     /// <summary>Clients that may wait for a connection to be accepted; fewer where the system allows fewer.</summary>
     public const int LongestQueue = ushort.MaxValue;
+
+    /// <summary>While no descriptor is left for a client, the listener looks again after so long, instead of failing to accept over and over.</summary>
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
 
     private readonly SocketTransportFactory _sockets = new(options, logging);
     private readonly ConcurrentBag<Listener> _listeners = [];
     private readonly ConcurrentDictionary<ConnectionContext, byte> _open = new();
     private volatile TaskCompletionSource? _lastClosed;
     private volatile bool _isStopping;
+
+    private bool HasNoDescriptor => descriptors.AreUsedUp && !_isStopping;
+
+    private TimeProvider Time => time;
 
     public bool CanBind(EndPoint endpoint) => _sockets.CanBind(endpoint);
 
@@ -122,6 +129,11 @@ internal sealed class ClientSockets(IOptions<SocketTransportOptions> options, IL
             if (!sockets._isStopping)
             {
                 await new PoolTurn(); // as many clients as there is time for; the others wait in the socket's queue, and not open ones
+            }
+
+            while (sockets.HasNoDescriptor)
+            {
+                await Task.Delay(Pause, sockets.Time, cancellationToken);
             }
 
             var accepting = inner.AcceptAsync(cancellationToken);

@@ -57,6 +57,10 @@ internal static partial class EdgeErrors
         "overloaded", 503, "The edge is shedding load", "proxy_internal_response", Retryable.After, 14, Edge,
         "The edge is overloaded and refuses some requests so that it can serve the others.");
 
+    public static readonly EdgeError SocketsExhausted = new(
+        "sockets_exhausted", 503, "The edge has no connection left", "proxy_internal_response", Retryable.Yes, 14, Edge,
+        "The edge has as many connections open as its system lets it have. The request was not processed.");
+
     public static readonly EdgeError IdempotencyKeyMissing = new(
         "idempotency_key_missing", 400, "Idempotency-Key required", "http_request_error", Retryable.No, 3, Client,
         "This route takes requests only with an Idempotency-Key field.");

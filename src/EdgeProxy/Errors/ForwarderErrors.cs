@@ -80,6 +80,7 @@ internal static class ForwarderErrors
     private static EdgeError OfRequest(Exception? exception) => UpstreamFaults.Of(exception) switch
     {
         _ when exception is IncompleteAnswerException => OfBody(exception),
+        UpstreamFault.EdgeExhausted => EdgeErrors.SocketsExhausted,
         UpstreamFault.Dns => EdgeErrors.DnsError,
         UpstreamFault.Prohibited => EdgeErrors.DestinationProhibited,
         UpstreamFault.Refused or UpstreamFault.NotConnected => EdgeErrors.UpstreamConnectionRefused,

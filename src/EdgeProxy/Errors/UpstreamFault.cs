@@ -9,6 +9,9 @@ internal enum UpstreamFault
     /// <summary>Nothing that is known here: mostly a request that was not sendable.</summary>
     Unknown,
 
+    /// <summary>The edge itself has no descriptor or port left for a connection.</summary>
+    EdgeExhausted,
+
     Dns,
 
     /// <summary>The address is one that the edge does not connect to.</summary>
@@ -63,6 +66,7 @@ internal static class UpstreamFaults
             HttpRequestError.ExtendedConnectNotSupported => UpstreamFault.NoUpgrade,
             HttpRequestError.VersionNegotiationError => UpstreamFault.NoVersion,
             HttpRequestError.ResponseEnded => UpstreamFault.Closed,
+            _ when OfConnect(SocketErrorIn(request)) == UpstreamFault.EdgeExhausted => UpstreamFault.EdgeExhausted,
             _ => OfUnnamed(request),
         };
 
@@ -96,10 +100,12 @@ internal static class UpstreamFaults
 
     private static UpstreamFault OfConnect(SocketError? error) => error switch
     {
+        SocketError.TooManyOpenSockets or SocketError.NoBufferSpaceAvailable or SocketError.AddressNotAvailable
+            => UpstreamFault.EdgeExhausted, // of a connect, the address that is not available is the edge's own: it has no port left
         SocketError.ConnectionRefused => UpstreamFault.Refused,
         SocketError.TimedOut => UpstreamFault.ConnectTimeout,
         SocketError.HostUnreachable or SocketError.HostDown or SocketError.NetworkUnreachable or SocketError.NetworkDown
-            or SocketError.AddressNotAvailable or SocketError.AddressFamilyNotSupported or SocketError.AccessDenied
+            or SocketError.AddressFamilyNotSupported or SocketError.AccessDenied
             => UpstreamFault.Unroutable,
         SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain or SocketError.NoRecovery => UpstreamFault.Dns,
         _ => UpstreamFault.NotConnected,

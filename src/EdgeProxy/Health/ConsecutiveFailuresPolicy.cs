@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
+using EdgeProxy.Errors;
 using EdgeProxy.Resilience;
 using Yarp.ReverseProxy.Health;
 using Yarp.ReverseProxy.Model;
@@ -30,7 +31,7 @@ internal sealed class ConsecutiveFailuresPolicy(
         foreach (var result in probingResults)
         {
             var config = result.Destination.Model.Config;
-            if (ProbedAddress.IsStillOf(config.Health ?? config.Address, result))
+            if (ProbedAddress.IsStillOf(config.Health ?? config.Address, result) && !IsTheEdges(result))
             {
                 var health = Judge(result, threshold);
                 states.Add(new NewActiveDestinationHealth(result.Destination, health));
@@ -49,6 +50,10 @@ internal sealed class ConsecutiveFailuresPolicy(
         updater.SetActive(cluster, states);
         passed.ForEach(destination => breakers.Answered(cluster, destination));
     }
+
+    /// <summary>The edge had no descriptor or port for the probe.</summary>
+    private static bool IsTheEdges(DestinationProbingResult result) =>
+        UpstreamFaults.Of(result.Exception) == UpstreamFault.EdgeExhausted;
 
     private static bool IsPassed(DestinationProbingResult result) => result.Response is { IsSuccessStatusCode: true };
 

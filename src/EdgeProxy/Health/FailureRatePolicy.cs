@@ -72,6 +72,7 @@ internal sealed class FailureRatePolicy(IDestinationHealthUpdater updater, Healt
     private bool? Judge(HttpContext context) => context.GetForwarderErrorFeature() switch
     {
         { Exception: HttpRequestException { HttpRequestError: HttpRequestError.ExtendedConnectNotSupported } } => null,
+        { Exception: { } exception } when UpstreamFaults.Of(exception) == UpstreamFault.EdgeExhausted => null, // the edge's own doing
 
         { Exception: var exception } when UpstreamFaults.Of(exception) is UpstreamFault.Prohibited or UpstreamFault.FieldsTooLarge
             || Http2Codes.IsEndOfConnection(exception) || Http2Codes.IsCalm(exception) => null,

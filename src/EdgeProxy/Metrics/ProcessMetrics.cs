@@ -22,7 +22,7 @@ internal sealed class ProcessMetrics
             description: "Always 1; the labels say which build this is.");
         if (OperatingSystem.IsLinux())
         {
-            meter.CreateObservableGauge("process_open_fds", () => Directory.EnumerateFileSystemEntries("/proc/self/fd").LongCount(),
+            meter.CreateObservableGauge("process_open_fds", OpenFiles,
                 description: "File descriptors that are open.");
             meter.CreateObservableGauge("process_max_fds", MaxOpenFiles,
                 description: "File descriptors that may be open.");
@@ -37,6 +37,9 @@ internal sealed class ProcessMetrics
         var build = new Measurement<long>(1, new("version", parts[0]), new("commit", parts.Length > 1 ? parts[1] : "unknown"));
         return () => build;
     }
+
+    /// <summary>File descriptors that the process has open. On Linux.</summary>
+    public static long OpenFiles() => Directory.EnumerateFileSystemEntries("/proc/self/fd").LongCount();
 
     /// <summary>File descriptors that the process may have open; infinity when nobody says.</summary>
     public static double MaxOpenFiles()

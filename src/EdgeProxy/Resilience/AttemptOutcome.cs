@@ -12,6 +12,9 @@ internal static class AttemptOutcome
     /// <summary>Answered with a status of 500 or more.</summary>
     public const string ServerError = "server_error";
 
+    /// <summary>The edge had no descriptor or port left for a connection; it says nothing about the destination.</summary>
+    public const string EdgeExhausted = "edge_exhausted";
+
     /// <summary>The destination's name was not resolved.</summary>
     public const string Dns = "dns";
 
@@ -47,6 +50,7 @@ internal static class AttemptOutcome
     public static IReadOnlyList<string> All { get; } =
     [
         Ok, ServerError, Dns, Refused, ConnectTimeout, ConnectFailed, Tls, Closed, RefusedStream, Protocol, Timeout, Canceled, Failed,
+        EdgeExhausted,
     ];
 
     public static string Of(HttpStatusCode status) => (int)status < 500 ? Ok : ServerError;
@@ -63,6 +67,7 @@ internal static class AttemptOutcome
 
     private static string Of(UpstreamFault fault) => fault switch
     {
+        UpstreamFault.EdgeExhausted => EdgeExhausted,
         UpstreamFault.Dns => Dns,
         UpstreamFault.Refused => Refused,
         UpstreamFault.ConnectTimeout => ConnectTimeout,

@@ -23,6 +23,7 @@ internal static class ResilienceServices
     {
         services.AddMetrics();
         services.AddSingleton<AttemptMetrics>();
+        services.AddSingleton<UpstreamSockets>();
         services.AddSingleton<IForwarderHttpClientFactory, UpstreamClientFactory>(); // before YARP's, which gives way
         services.AddSingleton<ITransformFactory, EdgeTransformFactory>(); // before YARP's: the first one that takes a transform builds it
         var proxy = services.AddReverseProxy().AddTransforms<EdgeTransformProvider>();

@@ -17,6 +17,7 @@ internal sealed class UpstreamClientFactory(
     Attempts attempts,
     ConnectStep connector,
     OwnConnections owners,
+    UpstreamSockets sockets,
     TimeProvider time,
     ILogger<ForwarderHttpClientFactory> logger)
     : ForwarderHttpClientFactory(logger), IForwarderHttpClientFactory
@@ -53,7 +54,8 @@ internal sealed class UpstreamClientFactory(
         metrics.Announce(context.ClusterId);
         var (delay, timeout) = ClusterSection.PingsOf(context.NewMetadata);
         var paces = new PingPaces(delay, timeout);
-        var pools = new ClusterPools(name => new UpstreamPools(isProbe => Create(context, name, paces, isProbe ? 1 : UnansweredMax)));
+        var pools = new ClusterPools(name => new UpstreamPools(
+            context.ClusterId, sockets, (isProbe, pool) => Create(context, name, pool, paces, isProbe ? 1 : UnansweredMax)));
         var sender = new AttemptSender(context.ClusterId, pools, owners, metrics, breakers, time);
         var hedger = new Hedger(context.ClusterId, sender, attempts);
         var hold = new AnswerHold(breakers, time);
@@ -62,7 +64,9 @@ internal sealed class UpstreamClientFactory(
     }
 
     /// <param name="tlsName">The name that TLS is spoken under.</param>
-    private SocketsHttpHandler Create(ForwarderHttpClientContext context, string tlsName, PingPaces paces, int unansweredMax)
+    /// <param name="pool">Counts the connections.</param>
+    private SocketsHttpHandler Create(
+        ForwarderHttpClientContext context, string tlsName, UpstreamSockets.Pool pool, PingPaces paces, int unansweredMax)
     {
         var handler = new SocketsHttpHandler
         {
@@ -73,8 +77,8 @@ internal sealed class UpstreamClientFactory(
         };
         ConfigureHandler(context, handler);
         var (proxy, options) = (handler.UseProxy ? handler.Proxy : null, handler.SslOptions);
-        handler.ConnectCallback = (connection, cancellation) =>
-            connector.ConnectAsync(connection, TlsOf(connection.InitialRequestMessage, proxy, options, tlsName), cancellation);
+        handler.ConnectCallback = (connection, cancellation) => pool.ConnectAsync(toStream =>
+            connector.ConnectAsync(connection, TlsOf(connection.InitialRequestMessage, proxy, options, tlsName), toStream, cancellation));
         handler.PlaintextStreamFilter = (connection, _) => ValueTask.FromResult<Stream>(
             connection.NegotiatedHttpVersion.Major == 1 ? new UpstreamStream(connection.PlaintextStream)
             : connection.NegotiatedHttpVersion.Major == 2 ? new UpstreamHttp2Stream(

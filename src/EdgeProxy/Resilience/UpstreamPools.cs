@@ -3,19 +3,35 @@ using System.Collections.Concurrent;
 namespace EdgeProxy.Resilience;
 
 /// <summary>A cluster's connections, by what they are for.</summary>
-/// <param name="create">Makes a handler, for probes or for requests.</param>
-internal sealed class UpstreamPools(Func<bool, SocketsHttpHandler> create) : IDisposable
+internal sealed class UpstreamPools : IDisposable
 {
     /// <summary>Addresses come and go over reloads; beyond that, those that failed are forgotten.</summary>
     private const int FailedMax = 1024;
 
     private readonly ConcurrentDictionary<string, bool> _failed = new(StringComparer.OrdinalIgnoreCase);
-    private readonly Lazy<HttpMessageInvoker> _fresh = new(() => OneEach(create(false)));
-    private readonly Lazy<HttpMessageInvoker> _probes = new(() => Unbounded(create(true)));
-    private readonly Lazy<HttpMessageInvoker> _freshProbes = new(() => OneEach(create(true)));
+    private readonly Func<bool, SocketsHttpHandler> _create;
+    private readonly UpstreamSockets.Pool _sockets;
+    private readonly PooledConnections _pooled;
+    private readonly Lazy<HttpMessageInvoker> _fresh;
+    private readonly Lazy<HttpMessageInvoker> _probes;
+    private readonly Lazy<HttpMessageInvoker> _freshProbes;
+
+    /// <param name="cluster">Its id.</param>
+    /// <param name="sockets">Counts and bounds the connections of all clusters.</param>
+    /// <param name="create">Makes a handler, for probes or for requests, whose connections are counted where it is told.</param>
+    public UpstreamPools(string cluster, UpstreamSockets sockets, Func<bool, UpstreamSockets.Pool, SocketsHttpHandler> create)
+    {
+        _sockets = sockets.Join(cluster, () => _pooled?.CloseIdle());
+        _create = isProbe => create(isProbe, _sockets);
+        _pooled = new PooledConnections(() => _create(false));
+        Pooled = new HttpMessageInvoker(_pooled);
+        _fresh = new(() => OneEach(_create(false)));
+        _probes = new(() => Unbounded(_create(true)));
+        _freshProbes = new(() => OneEach(_create(true)));
+    }
 
     /// <summary>Connections that are kept and used again.</summary>
-    public HttpMessageInvoker Pooled { get; } = new(create(false));
+    public HttpMessageInvoker Pooled { get; }
 
     /// <summary>A new connection for each request.</summary>
     public HttpMessageInvoker Fresh => _fresh.Value;
@@ -46,7 +62,7 @@ internal sealed class UpstreamPools(Func<bool, SocketsHttpHandler> create) : IDi
     /// <summary>One connection apart from all others, for whoever must not share any; to be disposed of by its user.</summary>
     public HttpMessageInvoker OpenOwn()
     {
-        var handler = create(false);
+        var handler = _create(false);
         handler.MaxConnectionsPerServer = 1;
         handler.PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan; // it lasts as long as what it is kept for
         return new HttpMessageInvoker(handler);
@@ -54,6 +70,7 @@ internal sealed class UpstreamPools(Func<bool, SocketsHttpHandler> create) : IDi
 
     public void Dispose()
     {
+        _sockets.Dispose();
         Pooled.Dispose();
         foreach (var lazy in (Lazy<HttpMessageInvoker>[])[_fresh, _probes, _freshProbes])
         {

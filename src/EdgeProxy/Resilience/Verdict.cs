@@ -34,7 +34,7 @@ internal static class Verdicts
 
     /// <param name="outcome">One of <see cref="AttemptOutcome"/>, without an answer.</param>
     public static Verdict OfFailure(string outcome) =>
-        outcome is AttemptOutcome.Canceled or AttemptOutcome.Failed ? Verdict.None : Verdict.NoAnswer;
+        outcome is AttemptOutcome.Canceled or AttemptOutcome.Failed or AttemptOutcome.EdgeExhausted ? Verdict.None : Verdict.NoAnswer;
 
     /// <summary>A gRPC answer that is nothing but its status.</summary>
     /// <param name="isClientsDeadline">The deadline that the answer may be about is the client's own.</param>

@@ -78,7 +78,7 @@ internal sealed class CertificateSet
             byName, first ?? throw new CryptographicException("an https listener needs a certificate"), hash, ends);
     }
 
-    /// <summary>Over the files' contents; a file that cannot be read counts as empty.</summary>
+    /// <summary>Over the files' contents; a file that cannot be read counts as empty. Throws where nothing can be opened.</summary>
     public static string HashOf(ImmutableArray<CertificateOptions> files)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -121,7 +121,8 @@ internal sealed class CertificateSet
         {
             return FileKind.OtherThanFile(path) is null ? File.ReadAllBytes(path) : [];
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (
+            exception is UnauthorizedAccessException || (exception is IOException && !Descriptors.AreMissing(exception)))
         {
             return [];
         }

@@ -53,9 +53,16 @@ internal sealed partial class CertificateStore(Revisions revisions, ReloadStatus
         var listeners = revisions.Current.Edge.Listen;
         for (var i = 0; i < _sets.Length; i++)
         {
-            if (_sets[i] is { } set)
+            try
             {
-                Refresh(i, listeners[i], set);
+                if (_sets[i] is { } set)
+                {
+                    Refresh(i, listeners[i], set);
+                }
+            }
+            catch (IOException exception) when (Descriptors.AreMissing(exception))
+            {
+                return; // the files are as they were, for all that is known
             }
         }
 
@@ -84,6 +91,11 @@ internal sealed partial class CertificateStore(Revisions revisions, ReloadStatus
             Volatile.Write(ref _sets[place], CertificateSet.Load(listener.Certificates, ProtocolsOf(listener)));
             _obstacles[place] = null;
             LogTaken(logger, listener.Url);
+        }
+        catch (IOException exception) when (Descriptors.AreMissing(exception))
+        {
+            _tried[place] = null;
+            throw;
         }
         catch (Exception exception) when (IsBrokenFile(exception))
         {

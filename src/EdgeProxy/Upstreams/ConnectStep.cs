@@ -12,10 +12,14 @@ namespace EdgeProxy.Upstreams;
 internal sealed class ConnectStep(AdminEndpoint admin, TimeProvider time)
 {
     /// <param name="tls">How TLS is spoken, and under which name; null: the connection is clear, or the client's own business.</param>
+    /// <param name="toStream">Makes the stream of a connected socket, which it then owns.</param>
     public async ValueTask<Stream> ConnectAsync(
-        SocketsHttpConnectionContext connection, SslClientAuthenticationOptions? tls, CancellationToken cancellation)
+        SocketsHttpConnectionContext connection,
+        SslClientAuthenticationOptions? tls,
+        Func<Socket, Stream> toStream,
+        CancellationToken cancellation)
     {
-        var stream = new NetworkStream(await ConnectAsync(connection.DnsEndPoint, cancellation), ownsSocket: true);
+        var stream = toStream(await ConnectAsync(connection.DnsEndPoint, cancellation));
         return tls is null ? stream : await SecureAsync(stream, tls, cancellation);
     }
 

@@ -13,7 +13,8 @@ public sealed class ClientSocketsTests
     [Fact]
     public async Task Clients_that_wait_to_be_accepted_are_waited_for_no_longer_than_there_is_time()
     {
-        var sockets = new ClientSockets(Options.Create(new SocketTransportOptions()), NullLoggerFactory.Instance);
+        var sockets = new ClientSockets(
+            Options.Create(new SocketTransportOptions()), new Descriptors(), TimeProvider.System, NullLoggerFactory.Instance);
         await using var listener = await sockets.BindAsync(new IPEndPoint(IPAddress.Loopback, 0), Wait.Deadline);
         var address = new Uri($"http://{listener.EndPoint}");
         using var first = await RawClient.OpenAsync(address);
