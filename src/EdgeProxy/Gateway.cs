@@ -118,6 +118,7 @@ internal sealed partial class Gateway : IAsyncDisposable
 
         await Services.GetRequiredService<RoutingWarmUp>().RunAsync(Services);
         Measure(Services.GetRequiredService<Descriptors>());
+        Services.GetRequiredService<Overload>().Begin();
         Services.GetRequiredService<Readiness>().MarkServing();
         var addresses = string.Join(", ", Addresses);
         LogReady(_logger, addresses, AdminAddress);

@@ -13,6 +13,9 @@ internal sealed record OverloadOptions
 
     /// <summary>How long work waits for a thread. 10 ms to 1 min; default 100 ms.</summary>
     public TimeSpan ThreadPoolDelay { get; init; } = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>How long level 3 has to last before `/readyz` is 503. 1 s to 1 h; null: it stays 200.</summary>
+    public TimeSpan? NotReadyAfter { get; init; }
 }
 
 /// <summary>How long a route is served while the edge is overloaded: the later in this list, the sooner it is refused.</summary>
@@ -38,7 +41,10 @@ internal static class OverloadSection
         { Default = "0.85" },
         new Key("ThreadPoolDelay", new DurationShape(TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(1)),
             "How long work waits for a thread, a whole second long, before the first are refused.")
-        { Default = "100ms" });
+        { Default = "100ms" },
+        new Key("NotReadyAfter", new DurationShape(TimeSpan.FromSeconds(1), TimeSpan.FromHours(1)),
+            "How long the edge has to refuse all routes but `CriticalPlus` before `/readyz` is 503. Absent: it stays 200, since overload "
+            + "mostly meets all nodes at once, and taking out some of them leaves more to the others."));
 
     public static OverloadOptions Bind(Section overload) => new()
     {
@@ -46,5 +52,6 @@ internal static class OverloadSection
         RequestsInFlight = overload.OptionalNumber("RequestsInFlight"),
         Memory = overload.OptionalRatio("Memory") ?? 1,
         ThreadPoolDelay = overload.Duration("ThreadPoolDelay"),
+        NotReadyAfter = overload.OptionalDuration("NotReadyAfter"),
     };
 }

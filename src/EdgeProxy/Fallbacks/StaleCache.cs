@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Diagnostics.Metrics;
 using EdgeProxy.Metrics;
+using EdgeProxy.Shedding;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Caching.Memory;
 
@@ -15,24 +16,35 @@ internal sealed class StaleCache : IDisposable
     /// <summary>A larger body is not kept.</summary>
     public const int BodyBytesMax = 1 << 20;
 
-    /// <summary>All that is kept.</summary>
+    /// <summary>All that is kept, where there is memory enough.</summary>
     public const long BytesMax = 64 << 20;
 
+    /// <summary>Share of the memory that the process may use beyond which nothing is kept.</summary>
+    private const double MemoryShare = 0.1;
+
+    private static readonly long Kept = BoundFor(GC.GetGCMemoryInfo(GCKind.Any).TotalAvailableMemoryBytes);
+
     /// <summary>All that is being recorded.</summary>
-    private const long RecordingMax = 32 << 20;
+    private static readonly long RecordingMax = Kept / 2;
 
     private readonly MemoryCache _kept;
+    private readonly Overload _overload;
     private readonly TimeProvider _time;
     private long _recording;
 
-    public StaleCache(IMeterFactory meters, TimeProvider time)
+    public StaleCache(IMeterFactory meters, Overload overload, TimeProvider time)
     {
+        _overload = overload;
         _time = time;
-        _kept = new MemoryCache(new MemoryCacheOptions { SizeLimit = BytesMax, TrackStatistics = true });
+        _kept = new MemoryCache(new MemoryCacheOptions { SizeLimit = Kept, TrackStatistics = true });
+        overload.AddReserve(GiveWay);
         meters.CreateEdgeMeter().CreateObservableGauge(
             "edgeproxy_stale_bytes", () => _kept.GetCurrentStatistics()?.CurrentEstimatedSize ?? 0, "By",
             "Bytes of answers that are kept for routes with `Stale`.");
     }
+
+    /// <summary>Bytes that may be kept in a process that may use <paramref name="memory"/>.</summary>
+    public static long BoundFor(long memory) => memory <= 0 ? BytesMax : Math.Min(BytesMax, (long)(memory * MemoryShare));
 
     private TimeSpan Now => _time.GetElapsedTime(0);
 
@@ -57,6 +69,7 @@ internal sealed class StaleCache : IDisposable
     public void Record(HttpResponseMessage answer, HttpContext client, TimeSpan most)
     {
         if (!HttpMethods.IsGet(client.Request.Method)
+            || _overload.Memory.Level > 0 // which takes away what is kept
             || answer.Content.Headers.ContentLength > BodyBytesMax
             || !StaleRules.MayKeep(answer, out var vary)
             || !FallbackAnswer.IsFor(client)
@@ -79,6 +92,9 @@ internal sealed class StaleCache : IDisposable
     }
 
     public void Dispose() => _kept.Dispose();
+
+    /// <summary>Half of it at the first level of memory, all of it above.</summary>
+    private void GiveWay(int level) => _kept.Compact(level > 1 ? 1 : 0.5);
 
     /// <summary>Takes room for what is being recorded, or gives it back.</summary>
     private bool TryReserve(int bytes)

@@ -2,13 +2,14 @@ namespace EdgeProxy.Shedding;
 
 /// <summary>
 /// How hard something presses, in steps from 0. Up at once, as far as the reading says; down step by step, each when the reading has
-/// been a tenth below what led there for a while: a reading that hovers does not flap. It knows no clock.
+/// been a little below what led there for a while: a reading that hovers does not flap, and one that has a floor does not keep a level
+/// for good. It knows no clock.
 /// </summary>
 /// <param name="patience">How long the reading has to stay low for one step down.</param>
 internal sealed class LoadLevel(TimeSpan patience)
 {
     /// <summary>Share of a step's beginning below which the reading is low.</summary>
-    private const double Low = 0.9;
+    private const double Low = 0.97;
 
     private TimeSpan? _lowSince;
 

@@ -16,12 +16,20 @@ internal readonly record struct ProcessReading(long InFlight, double Memory, Tim
 internal sealed partial class Overload(ILogger<Overload> logger)
 {
     private const int Most = 3;
+    private const long Never = -1;
+
+    /// <summary>How long level 3 has to last before it is spoken of as a state of the node.</summary>
+    public static readonly TimeSpan Lasting = TimeSpan.FromSeconds(10);
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
     private static readonly string[] Refused = ["no route", "Sheddable", "Sheddable and SheddablePlus", "all but CriticalPlus"];
 
+    private readonly List<Action<int>> _reserves = [];
     private volatile int _level;
+    private volatile bool _hasBegun;
+    private TimeSpan _given;
+    private long _mostSince = Never;
     private volatile Signal[] _signals = NewSignals();
 
     /// <summary>0 to 3.</summary>
@@ -45,6 +53,22 @@ internal sealed partial class Overload(ILogger<Overload> logger)
         }
     }
 
+    /// <summary>The edge serves: until then what it does to start is no overload.</summary>
+    public bool HasBegun => _hasBegun;
+
+    public Signal Memory => _signals[1];
+
+    public void Begin() => _hasBegun = true;
+
+    /// <summary>
+    /// Has <paramref name="giveWay"/> called while memory presses, once a second, with the level that memory asks for: what is only kept
+    /// in case gives way before a request is refused a second time. To be called before the edge serves.
+    /// </summary>
+    public void AddReserve(Action<int> giveWay) => _reserves.Add(giveWay);
+
+    /// <summary>How long level 3 has lasted; zero when it is not the level.</summary>
+    public TimeSpan MostFor(TimeSpan now) => Volatile.Read(ref _mostSince) is var since and not Never ? now - new TimeSpan(since) : TimeSpan.Zero;
+
     public bool Refuses(Criticality criticality) => (int)criticality + _level > Most;
 
     /// <summary>Takes another look. From one thread at a time.</summary>
@@ -64,13 +88,29 @@ internal sealed partial class Overload(ILogger<Overload> logger)
             _signals[2].Read(reading.PoolDelay.TotalSeconds, [delay, delay * 3, delay * 10], now);
         }
 
+        GiveWay(now);
         var worst = Worst;
         var level = worst?.Level ?? 0;
         if (level != _level)
         {
             var severity = level > 0 ? LogLevel.Warning : LogLevel.Information;
             _level = level;
+            Volatile.Write(ref _mostSince, level == Most ? now.Ticks : Never);
             LogLevelChanged(logger, severity, level, Refused[level], worst?.Text ?? "nothing presses any more");
+        }
+    }
+
+    private void GiveWay(TimeSpan now)
+    {
+        if (Memory.Level == 0 || now - _given < Patience)
+        {
+            return;
+        }
+
+        _given = now;
+        foreach (var giveWay in _reserves)
+        {
+            giveWay(Memory.Level);
         }
     }
 

@@ -11,7 +11,7 @@ internal sealed class OverloadMetrics
 
     private readonly Counter<long> _shed;
 
-    public OverloadMetrics(IMeterFactory meters, Overload overload)
+    public OverloadMetrics(IMeterFactory meters, Overload overload, TimeProvider time)
     {
         var meter = meters.CreateEdgeMeter();
         _shed = meter.CreateCounter<long>("edgeproxy_shed_total", description: "Requests refused because the edge was overloaded.");
@@ -20,6 +20,9 @@ internal sealed class OverloadMetrics
             () => overload.Signals.Select(signal =>
                 new Measurement<int>(signal.Level, new KeyValuePair<string, object?>("reason", signal.Name))),
             description: "0 to 3: how overloaded the edge is by each of its signals; the highest one counts.");
+        meter.CreateObservableGauge(
+            "edgeproxy_overload_most_seconds", () => overload.MostFor(time.GetElapsedTime(0)).TotalSeconds,
+            description: "How long the edge has been refusing all routes but `CriticalPlus` (level 3) without a break; 0 when it is not.");
         foreach (var criticality in Enum.GetValues<Criticality>().Where(one => one != Criticality.CriticalPlus))
         {
             foreach (var signal in overload.Signals)

@@ -10,17 +10,13 @@ internal sealed class OverloadWorker(Overload overload, RequestMetrics requests,
 {
     private static readonly TimeSpan Step = TimeSpan.FromSeconds(1) / PoolDelay.Samples;
 
-    /// <summary>While memory presses, and nobody allocates because all is refused, the heap is looked at again after so long.</summary>
-    private static readonly TimeSpan CollectAgain = TimeSpan.FromSeconds(10);
-
     /// <summary>A collection in the background ends some time after it was counted.</summary>
     private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
 
     private readonly ManualResetEvent _stop = new(initialState: false);
     private readonly PoolDelay _delay = new(time);
     private Thread? _thread;
-    private long _collection;
-    private TimeSpan _collectedAt;
+    private readonly HeapReading _heap = new();
     private TimeSpan _lookedAt;
     private int _collections = -1;
     private double _memory;
@@ -49,15 +45,20 @@ internal sealed class OverloadWorker(Overload overload, RequestMetrics requests,
     {
         while (!_stop.WaitOne(Step))
         {
+            if (!overload.HasBegun)
+            {
+                continue;
+            }
+
             var options = revisions.Current.Edge.Overload;
             var now = time.GetElapsedTime(0);
             var inFlight = options.RequestsInFlight is null ? 0 : requests.TotalInFlight;
-            overload.Read(options, new ProcessReading(inFlight, ReadMemory(now), _delay.Sample()), now);
+            overload.Read(options, new ProcessReading(inFlight, ReadMemory(options, now), _delay.Sample()), now);
         }
     }
 
     /// <summary>The heap is as large as the last collection left it: to look costs as much as all else here.</summary>
-    private double ReadMemory(TimeSpan now)
+    private double ReadMemory(OverloadOptions options, TimeSpan now)
     {
         var collections = GC.CollectionCount(0);
         if (collections == _collections && now - _lookedAt < LookAgain)
@@ -66,17 +67,12 @@ internal sealed class OverloadWorker(Overload overload, RequestMetrics requests,
         }
 
         (_collections, _lookedAt) = (collections, now);
-        var info = GC.GetGCMemoryInfo(GCKind.Any);
-        if (info.Index != _collection)
+        _memory = _heap.Read(HeapState.Now(), options, overload.Memory.Level, now);
+        if (_heap.WantsCollection)
         {
-            (_collection, _collectedAt) = (info.Index, now);
-        }
-        else if (now - _collectedAt >= CollectAgain && overload.Worst is { Name: "memory" })
-        {
-            _collectedAt = now;
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Default, blocking: false);
         }
 
-        return _memory = info.TotalAvailableMemoryBytes > 0 ? (double)info.HeapSizeBytes / info.TotalAvailableMemoryBytes : 0;
+        return _memory;
     }
 }

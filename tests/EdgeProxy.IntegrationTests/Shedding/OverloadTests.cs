@@ -1,6 +1,8 @@
 using System.Net;
 using System.Text.Json;
+using EdgeProxy.IntegrationTests.Metrics;
 using EdgeProxy.IntegrationTests.Peers;
+using EdgeProxy.Shedding;
 using Microsoft.Extensions.Logging;
 using Xunit;
 
@@ -101,6 +103,34 @@ public sealed class OverloadTests
         Assert.Equal("hello from upstream", await edge.Client.GetStringAsync("/Sheddable", Wait.Deadline));
         held.LetAllGo();
         await holding;
+    }
+
+    [Fact]
+    public async Task A_node_that_refuses_nearly_all_for_long_says_so_and_leaves_only_where_that_is_configured()
+    {
+        await using var up = await Upstream.StartAsync();
+        await using var held = await Held.StartAsync();
+        var sections = Sections($"{up.Address} {held.Address}");
+        await using var edge = await Edge.StartAsync(sections, "\"Overload\": { \"RequestsInFlight\": 1, \"ThreadPoolDelay\": \"1m\" }");
+        var holding = edge.Client.GetStringAsync("/hold", Wait.Deadline);
+        await UntilAsync(edge, 3);
+        Assert.Equal("ok\n", await edge.Admin.GetStringAsync("/readyz"));
+        await Wait.UntilAsync(
+            async () => (await edge.Admin.GetStringAsync("/readyz")).StartsWith("ok, but overloaded: ", StringComparison.Ordinal),
+            "readiness speaks of it");
+        Assert.InRange(
+            (await Scrape.OfAsync(edge))["edgeproxy_overload_most_seconds"]!.Value, Overload.Lasting.TotalSeconds, 60);
+
+        await Reload.ApplyAsync(
+            edge, sections, "\"Overload\": { \"RequestsInFlight\": 1, \"ThreadPoolDelay\": \"1m\", \"NotReadyAfter\": \"1s\" }");
+        using var notReady = await edge.Admin.GetAsync("/readyz");
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, notReady.StatusCode);
+        Assert.StartsWith("overloaded: ", await notReady.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+
+        held.LetAllGo();
+        await holding;
+        await UntilAsync(edge, 0);
+        Assert.Equal("ok\n", await edge.Admin.GetStringAsync("/readyz"));
     }
 
     private static async Task UntilAsync(Edge edge, int level) => await Wait.UntilAsync(async () =>

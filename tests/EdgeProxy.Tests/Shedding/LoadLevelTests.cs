@@ -1,4 +1,5 @@
 using EdgeProxy.Configuration;
+using EdgeProxy.Fallbacks;
 using EdgeProxy.Shedding;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
@@ -22,10 +23,10 @@ public sealed class LoadLevelTests
 
         Assert.Equal(0, Read(79, 0));
         Assert.Equal(3, Read(100, 0.1));
-        Assert.Equal(3, Read(95, 0.2));  // below its step, but not by a tenth
-        Assert.Equal(3, Read(89, 0.3));
-        Assert.Equal(3, Read(89, 1.2));
-        Assert.Equal(3, Read(95, 1.25)); // not low any more: the while begins anew
+        Assert.Equal(3, Read(98, 0.2));  // below its step, but hardly
+        Assert.Equal(3, Read(96, 0.3));
+        Assert.Equal(3, Read(96, 1.2));
+        Assert.Equal(3, Read(98, 1.25)); // not low any more: the while begins anew
         Assert.Equal(3, Read(10, 1.3));
         Assert.Equal(3, Read(10, 2.2));
         Assert.Equal(2, Read(10, 2.3));
@@ -75,6 +76,54 @@ public sealed class LoadLevelTests
         overload.Read(new OverloadOptions { Enabled = false }, new ProcessReading(2000, 1, TimeSpan.FromSeconds(9)), TimeSpan.Zero);
         Assert.Equal(0, overload.Level);
     }
+
+    [Fact]
+    public void A_level_is_left_a_little_below_its_step()
+    {
+        var level = new LoadLevel(TimeSpan.Zero);
+        level.Read(0.85, [0.85, 0.9, 0.95], TimeSpan.Zero);
+        level.Read(0.82, [0.85, 0.9, 0.95], TimeSpan.FromSeconds(1));
+        Assert.Equal(0, level.Value);
+    }
+
+    [Fact]
+    public void What_is_only_kept_in_case_gives_way_while_memory_presses()
+    {
+        var overload = new Overload(NullLogger<Overload>.Instance);
+        var given = new List<int>();
+        overload.AddReserve(given.Add);
+        void Read(double memory, double second) =>
+            overload.Read(new OverloadOptions(), new ProcessReading(0, memory, TimeSpan.Zero), TimeSpan.FromSeconds(second));
+
+        Read(0.8, 10);
+        Assert.Empty(given);
+        Read(0.86, 11);
+        Read(0.86, 11.1); // asked a moment ago
+        Read(0.91, 12.1);
+        Assert.Equal([1, 2], given);
+    }
+
+    [Fact]
+    public void How_long_the_highest_level_lasts_is_counted_without_its_breaks()
+    {
+        var overload = new Overload(NullLogger<Overload>.Instance);
+        void Read(long inFlight, double second) => overload.Read(
+            new OverloadOptions { RequestsInFlight = 100 }, new ProcessReading(inFlight, 0, TimeSpan.Zero), TimeSpan.FromSeconds(second));
+
+        Read(100, 5);
+        Read(100, 9);
+        Assert.Equal(TimeSpan.FromSeconds(4), overload.MostFor(TimeSpan.FromSeconds(9)));
+        Read(1, 10);
+        Assert.Equal(TimeSpan.Zero, overload.MostFor(TimeSpan.FromSeconds(10)));
+        Read(100, 11);
+        Assert.Equal(TimeSpan.FromSeconds(1), overload.MostFor(TimeSpan.FromSeconds(12)));
+    }
+
+    [Theory]
+    [InlineData(80L << 20, 8L << 20)]
+    [InlineData(64L << 30, 64L << 20)]
+    public void Stale_responses_take_no_more_than_a_share_of_the_memory(long memory, long kept) =>
+        Assert.Equal(kept, StaleCache.BoundFor(memory));
 
     [Fact]
     public void The_shortest_wait_of_a_second_counts()
