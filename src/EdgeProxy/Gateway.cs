@@ -125,15 +125,23 @@ internal sealed partial class Gateway : IAsyncDisposable
     }
 
     /// <summary>Drains traffic for as long as the active revision allows, then stops the admin listener.</summary>
-    public Task StopAsync() => StopAsync(Services.GetRequiredService<Revisions>().Current.Edge.Shutdown.DrainTimeout);
+    /// <param name="acceptFirst">Load balancers are to hear of it before a connection is refused.</param>
+    public Task StopAsync(bool acceptFirst = false)
+    {
+        var shutdown = Services.GetRequiredService<Revisions>().Current.Edge.Shutdown;
+        return StopAsync(shutdown.DrainTimeout, acceptFirst ? shutdown.AcceptFor : TimeSpan.Zero);
+    }
 
     /// <summary>Drains traffic for <paramref name="limit"/> at most, cuts what is left, then stops the admin listener.</summary>
-    public async Task StopAsync(TimeSpan limit)
+    public Task StopAsync(TimeSpan limit) => StopAsync(limit, TimeSpan.Zero);
+
+    private async Task StopAsync(TimeSpan limit, TimeSpan acceptFor)
     {
         Services.GetRequiredService<Readiness>().MarkDraining();
         LogDraining(_logger, limit.TotalSeconds);
+        var drain = Services.GetRequiredService<Drain>();
         using var deadline = new CancellationTokenSource(limit, Services.GetRequiredService<TimeProvider>());
-        await Services.GetRequiredService<Drain>().BeginAsync(limit);
+        await drain.BeginAsync(limit - await drain.AcceptAsync(limit, acceptFor));
         await _traffic.StopAsync(deadline.Token);
         LogStopped(_logger, deadline.IsCancellationRequested ? "cut what was left" : "all requests finished");
         using var patience = new CancellationTokenSource(AdminPatience, Services.GetRequiredService<TimeProvider>());

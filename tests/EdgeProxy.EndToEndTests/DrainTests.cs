@@ -77,6 +77,7 @@ public sealed class DrainTests : IAsyncLifetime
     [Theory]
     [InlineData("TERM", 143)]
     [InlineData("INT", 130)]
+    [InlineData("QUIT", 131)]
     public async Task A_second_signal_exits_at_once(string signal, int exitCode)
     {
         var (edge, traffic, _) = await StartAsync("1h");
@@ -92,14 +93,70 @@ public sealed class DrainTests : IAsyncLifetime
         await Assert.ThrowsAsync<HttpRequestException>(() => endless.WaitAsync(Patience));
     }
 
-    private async Task<(Product Edge, string Traffic, string Admin)> StartAsync(string drainTimeout)
+    [Theory]
+    [InlineData("TERM")]
+    [InlineData("QUIT")]
+    public async Task New_connections_are_taken_for_a_while_after_the_signal(string signal)
+    {
+        var (edge, traffic, admin) = await StartAsync("30s", acceptFor: "4s");
+        await using var _ = edge;
+        _release.SetResult();
+
+        await edge.SignalAsync(signal);
+        await edge.LineAsync("Draining");
+        using var client = new HttpClient();
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await client.GetAsync(admin + "/readyz")).StatusCode);
+        using var fresh = new HttpClient();
+        Assert.Equal("held and done", await fresh.GetStringAsync(traffic));
+        Assert.Equal(0, await edge.ExitAsync());
+    }
+
+    [Fact]
+    public async Task An_interrupt_refuses_new_connections_at_once()
+    {
+        var (edge, traffic, _) = await StartAsync("30s", acceptFor: "20s");
+        await using var __ = edge;
+        using var client = new HttpClient();
+        var slow = client.GetStringAsync(traffic);
+        await _begun.Task.WaitAsync(Patience);
+
+        await edge.SignalAsync("INT");
+        await edge.LineAsync("Draining");
+        using var fresh = new HttpClient();
+        await Assert.ThrowsAsync<HttpRequestException>(() => fresh.GetAsync(traffic));
+        _release.SetResult();
+        Assert.Equal("held and done", await slow);
+        Assert.Equal(0, await edge.ExitAsync());
+    }
+
+    [Fact]
+    public async Task Other_signals_cut_nothing_and_a_hangup_reads_the_files_again()
+    {
+        var (edge, traffic, admin) = await StartAsync("30s");
+        await using var _ = edge;
+        using var client = new HttpClient();
+        var slow = client.GetStringAsync(traffic);
+        await _begun.Task.WaitAsync(Patience);
+        foreach (var signal in (string[])["USR1", "USR2", "PIPE", "HUP", "HUP"])
+        {
+            await edge.SignalAsync(signal);
+        }
+
+        await edge.LineAsync("Signals[Reread]");
+        Assert.Contains("SIGUSR1 does nothing", edge.Output, StringComparison.Ordinal);
+        _release.SetResult();
+        Assert.Equal("held and done", await slow);
+        Assert.Equal("ok\n", await client.GetStringAsync(admin + "/readyz"));
+    }
+
+    private async Task<(Product Edge, string Traffic, string Admin)> StartAsync(string drainTimeout, string acceptFor = "0s")
     {
         _folder.Write("edgeproxy.json", $$"""
             {
               "Edge": {
                 "Listen": [ "http://127.0.0.1:0" ],
                 "Admin": { "Listen": "http://127.0.0.1:0" },
-                "Shutdown": { "DrainTimeout": "{{drainTimeout}}" }
+                "Shutdown": { "DrainTimeout": "{{drainTimeout}}", "AcceptFor": "{{acceptFor}}" }
               },
               "ReverseProxy": {
                 "Routes": { "all": { "ClusterId": "app", "Match": { "Path": "/{**rest}" } } },

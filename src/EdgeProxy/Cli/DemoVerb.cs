@@ -40,7 +40,7 @@ internal static class DemoVerb
             var file = Path.Combine(folder.FullName, "edgeproxy.json");
             await File.WriteAllTextAsync(file, configuration);
             return await RunVerb.RunAsync(
-                new RunOptions { ConfigPath = file },
+                new RunOptions { ConfigPath = file, AcceptsOnStop = false },
                 gateway => Console.Out.WriteLine(Introduction(configuration, file, gateway.Addresses.First(), gateway.AdminAddress)));
         }
         finally

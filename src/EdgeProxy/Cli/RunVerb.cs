@@ -52,20 +52,7 @@ internal static class RunVerb
 
     private static async Task<int> ServeAsync(RunOptions options, StartingPoint start, Action<Gateway>? started)
     {
-        var stop = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        void OnSignal(PosixSignalContext signal)
-        {
-            signal.Cancel = true;
-            if (!stop.TrySetResult())
-            {
-                // Not left to the system: it ignores a signal that process 1 of a container does not handle itself.
-                Environment.Exit(128 + (signal.Signal == PosixSignal.SIGINT ? 2 : 15));
-            }
-        }
-
-        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
-        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
-
+        using var signals = new Signals();
         if (CertificateStore.Obstacle(start.Revision!.Edge) is { } obstacle)
         {
             await Console.Error.WriteLineAsync($"edgeproxy: {obstacle}");
@@ -88,12 +75,13 @@ internal static class RunVerb
             return Verbs.Failure;
         }
 
+        signals.Serve(gateway);
         started?.Invoke(gateway);
         var crash = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var crashed = gateway.Stopping.Register(() => crash.TrySetResult());
-        await Task.WhenAny(stop.Task, crash.Task);
-        var isTold = stop.Task.IsCompleted;
-        await gateway.StopAsync();
+        await Task.WhenAny(signals.Stop, crash.Task);
+        var isTold = signals.Stop.IsCompleted;
+        await gateway.StopAsync(acceptFirst: options.AcceptsOnStop && isTold && await signals.Stop != PosixSignal.SIGINT);
         return isTold ? Verbs.Success : Verbs.Failure;
     }
 

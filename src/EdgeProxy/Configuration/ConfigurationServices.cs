@@ -14,6 +14,7 @@ internal static class ConfigurationServices
         services.AddSingleton(start);
         services.AddSingleton(provider => new ReloadStatus(start.ToOutcome(provider.GetRequiredService<TimeProvider>().GetUtcNow())));
         services.AddSingleton<ConfigurationMetrics>();
+        services.AddSingleton<RereadRequests>();
         services.AddSingleton<RoutingWarmUp>();
         services.AddSingleton<RetiringClusters>();
         services.AddSingleton<ConfigurationReload>();

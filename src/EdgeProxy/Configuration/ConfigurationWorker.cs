@@ -16,6 +16,7 @@ internal sealed partial class ConfigurationWorker(
     ReloadStatus status,
     ConfigurationMetrics metrics,
     LastGoodStore store,
+    RereadRequests requests,
     TimeProvider time,
     ILogger<ConfigurationWorker> logger) : BackgroundService
 {
@@ -48,6 +49,7 @@ internal sealed partial class ConfigurationWorker(
             return; // standard input, say: nothing will change there
         }
 
+        requests.OnAdded(Hint);
         using var watcher = TryWatch();
         await using var timer = time.CreateTimer(_ => Hint(), null, TimeSpan.Zero, Period);
         await foreach (var _ in _hints.Reader.ReadAllAsync(stoppingToken))
@@ -75,6 +77,11 @@ internal sealed partial class ConfigurationWorker(
     private async Task<bool> LookAsync()
     {
         var snapshot = SourceSnapshot.Take(options.ConfigPath);
+        if (requests.Take())
+        {
+            _trigger.Forget();
+        }
+
         switch (_trigger.Observe(snapshot, Now))
         {
             case ReloadStep.Idle:

@@ -106,6 +106,9 @@ internal sealed record ShutdownOptions
 {
     /// <summary>How long requests under way may take to finish after SIGTERM. 0 to 1 h; default 30 s.</summary>
     public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long new connections are taken after SIGTERM, within the former. 0 to 10 min; default 5 s.</summary>
+    public TimeSpan AcceptFor { get; init; } = TimeSpan.FromSeconds(5);
 }
 
 /// <summary>One line of JSON for each request.</summary>

@@ -58,7 +58,11 @@ internal static class EdgeSection
     private static readonly ObjectShape Shutdown = new(
         new Key("DrainTimeout", new DurationShape(TimeSpan.Zero, TimeSpan.FromHours(1)),
             "How long requests under way may take to finish after SIGTERM.")
-        { Default = "30s" });
+        { Default = "30s" },
+        new Key("AcceptFor", new DurationShape(TimeSpan.Zero, TimeSpan.FromMinutes(10)),
+            "How long new connections are taken after SIGTERM or SIGQUIT, while `/readyz` is 503 already: until load balancers have heard of it. "
+            + "Part of `DrainTimeout`, half of it at most. Not after SIGINT, nor in `demo`.")
+        { Default = "5s" });
 
     private static readonly ObjectShape AccessLog = new(
         new Key("Enabled", new SwitchShape(), "Write a line of JSON for each request: what was decided, and why.") { Default = "false" },
@@ -110,7 +114,11 @@ internal static class EdgeSection
                 StreamWindow = (int)edge.Object("Connections").Number("StreamWindow"),
             },
             Overload = OverloadSection.Bind(edge.Object("Overload")),
-            Shutdown = new ShutdownOptions { DrainTimeout = edge.Object("Shutdown").Duration("DrainTimeout") },
+            Shutdown = new ShutdownOptions
+            {
+                DrainTimeout = edge.Object("Shutdown").Duration("DrainTimeout"),
+                AcceptFor = edge.Object("Shutdown").Duration("AcceptFor"),
+            },
             AccessLog = new AccessLogOptions
             {
                 Enabled = access.Switch("Enabled"),

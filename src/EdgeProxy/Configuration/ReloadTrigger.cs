@@ -72,6 +72,9 @@ internal sealed class ReloadTrigger(IEnumerable<string>? started = null)
     /// <summary>The faults of <paramref name="snapshot"/> have been reported.</summary>
     public void Refused(SourceSnapshot snapshot) => _refused = snapshot.Hash;
 
+    /// <summary>The files are to be read whatever was made of them before.</summary>
+    public void Forget() => (_accepted, _refused, _pending) = (null, null, null);
+
     private bool IsFileMissing(SourceSnapshot seen, TimeSpan now)
     {
         var waiting = false;

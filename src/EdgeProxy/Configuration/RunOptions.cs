@@ -14,4 +14,7 @@ internal sealed record RunOptions
 
     /// <summary>Start from the last good revision when the files are faulty.</summary>
     public bool FallBack { get; init; }
+
+    /// <summary>SIGTERM lets `Shutdown.AcceptFor` pass before connections are refused.</summary>
+    public bool AcceptsOnStop { get; init; } = true;
 }

@@ -13,6 +13,22 @@ internal sealed class Drain(ClientSockets sockets, IHostApplicationLifetime life
     /// <summary>How long an idle connection is kept for a request that may be on its way; never more than half of the drain.</summary>
     public static readonly TimeSpan IdleGrace = TimeSpan.FromSeconds(2);
 
+    /// <summary>
+    /// Goes on as before for a while: whoever balances load hears from `/readyz` that nothing new should come, and until then sends it here.
+    /// </summary>
+    /// <param name="limit">How long the whole drain may take; half of it is left to requests under way.</param>
+    /// <returns>How long it has gone on.</returns>
+    public async Task<TimeSpan> AcceptAsync(TimeSpan limit, TimeSpan acceptFor)
+    {
+        var duration = limit / 2 < acceptFor ? limit / 2 : acceptFor;
+        if (duration > TimeSpan.Zero)
+        {
+            await Task.Delay(duration, time, lifetime.ApplicationStopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        return duration;
+    }
+
     /// <summary>Returns when idle connections may be closed: none is open any more, or their time is over.</summary>
     /// <param name="limit">How long the whole drain may take.</param>
     public async Task BeginAsync(TimeSpan limit)

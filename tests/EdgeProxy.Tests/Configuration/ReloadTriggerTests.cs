@@ -35,6 +35,19 @@ public sealed class ReloadTriggerTests
     }
 
     [Fact]
+    public void Content_is_read_again_when_that_is_asked_for()
+    {
+        _trigger.Accepted(Good);
+        _trigger.Observe(Changed, Seconds(1));
+        _trigger.Refused(Changed);
+        _trigger.Forget();
+        Assert.Equal(ReloadStep.Read, _trigger.Observe(Changed, Seconds(2)));
+        _trigger.Accepted(Changed);
+        _trigger.Forget();
+        Assert.Equal(ReloadStep.Read, _trigger.Observe(Changed, Seconds(3)));
+    }
+
+    [Fact]
     public void The_active_content_after_a_refused_one_is_a_restoration()
     {
         _trigger.Accepted(Good);
