@@ -54,6 +54,9 @@ internal sealed class AccessLogQueue
     /// <summary>Lines that were dropped since this was last asked.</summary>
     public long TakeDropped() => Interlocked.Exchange(ref _dropped, 0);
 
+    /// <summary>That many lines have been lost, and it could not be said.</summary>
+    public void GiveBack(long dropped) => Interlocked.Add(ref _dropped, dropped);
+
     /// <summary>False: the last line has been taken, and none comes after it.</summary>
     public ValueTask<bool> WaitAsync() => _lines.Reader.WaitToReadAsync();
 

@@ -1,5 +1,3 @@
-using System.Buffers;
-using System.Text;
 using EdgeProxy.Configuration;
 using Microsoft.Extensions.Hosting;
 
@@ -7,19 +5,21 @@ namespace EdgeProxy.AccessLog;
 
 /// <summary>
 /// Writes the lines of the access log, on a thread of its own: whoever reads them may be slow. A file is opened for each batch, so that
-/// it can be moved away while the edge runs.
+/// it can be moved away while the edge runs. What could not be written whole counts as lost, and the next line begins on a line of its own.
 /// </summary>
 internal sealed partial class AccessLogWorker(
-    AccessLogQueue queue, Revisions revisions, TimeProvider time, ILogger<AccessLogWorker> logger) : IHostedService
+    AccessLogQueue queue, Revisions revisions, RunOptions options, TimeProvider time, ILogger<AccessLogWorker> logger) : IHostedService
 {
-    private const int BatchBytes = 64 << 10;
+    // Links to whatever the process was started with, a regular file perhaps: they mean the streams, not what is behind them.
+    private const string StandardOutput = "/dev/stdout";
+    private const string StandardError = "/dev/stderr";
 
     /// <summary>How long the end of the process waits for lines to be written.</summary>
     private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(2);
 
     private static readonly TimeSpan BetweenComplaints = TimeSpan.FromMinutes(1);
 
-    private readonly ArrayBufferWriter<byte> _batch = new(BatchBytes);
+    private readonly LogBatch _batch = new();
     private Task _writing = Task.CompletedTask;
     private long _complained = long.MinValue;
 
@@ -40,45 +40,45 @@ internal sealed partial class AccessLogWorker(
     {
         while (queue.WaitAsync().AsTask().GetAwaiter().GetResult())
         {
-            _batch.ResetWrittenCount();
-            var lines = 0;
-            while (_batch.WrittenCount < BatchBytes && queue.TryTake(out var line))
+            _batch.Begin(queue.TakeDropped(), time.GetUtcNow());
+            while (_batch.HasRoom && queue.TryTake(out var line))
             {
-                _batch.Write(line);
-                lines++;
+                _batch.Add(line);
             }
 
-            if (queue.TakeDropped() is var dropped and > 0)
+            var (written, obstacle) = TryWrite(revisions.Current.Edge.AccessLog.Path);
+            var (lost, unsaid) = _batch.Wrote(written);
+            if (obstacle is not null)
             {
-                _batch.Write(Encoding.ASCII.GetBytes(
-                    $"{{\"time\":\"{time.GetUtcNow():yyyy-MM-ddTHH:mm:ss.fffZ}\",\"droppedLines\":{dropped}}}\n"));
-            }
-
-            try
-            {
-                Write(revisions.Current.Edge.AccessLog.Path);
-            }
-            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or NotSupportedException)
-            {
-                queue.Drop(lines);
-                Complain(exception.Message);
+                queue.Drop(lost);
+                queue.GiveBack(unsaid);
+                Complain(obstacle);
             }
         }
     }
 
-    private void Write(string? path)
+    /// <returns>How many bytes were written, and why not all of them.</returns>
+    private (int Written, string? Obstacle) TryWrite(string? path)
     {
-        if (path is not null)
+        try
         {
-            using var file = new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
-            file.Write(_batch.WrittenSpan);
-            return;
-        }
+            if (path is not null and not (StandardOutput or StandardError))
+            {
+                using var file = LogTarget.Open(path, options);
+                return (LogTarget.Write(file, _batch.Bytes, out var obstacle), obstacle);
+            }
 
-        lock (Console.Out) // which writes its own lines under this lock: none ends up inside another
+            lock (Console.Out) // which writes its own lines under this lock: none ends up inside another
+            {
+                using var output = path == StandardError ? Console.OpenStandardError() : Console.OpenStandardOutput();
+                output.Write(_batch.Bytes);
+            }
+
+            return (_batch.Bytes.Length, null);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or NotSupportedException)
         {
-            using var output = Console.OpenStandardOutput();
-            output.Write(_batch.WrittenSpan);
+            return (0, exception.Message);
         }
     }
 

@@ -66,7 +66,8 @@ internal static class EdgeSection
 
     private static readonly ObjectShape AccessLog = new(
         new Key("Enabled", new SwitchShape(), "Write a line of JSON for each request: what was decided, and why.") { Default = "false" },
-        new Key("Path", Path, "File that lines are appended to; it may be moved away at any time. Absent: standard output."),
+        new Key("Path", Path, "File that lines are appended to; it may be moved away at any time. New, or begun by the edge, no link, and not in the folders of "
+            + "the configuration or of `--state`; or a pipe or device. Applies at the next start. Absent: standard output."),
         new Key("Query", new SwitchShape(), "Write queries too, values and all: they may hold secrets.") { Default = "false" });
 
     public static ObjectShape Shape { get; } = new(

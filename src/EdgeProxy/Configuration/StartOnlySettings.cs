@@ -5,7 +5,7 @@ using System.Text.Json;
 namespace EdgeProxy.Configuration;
 
 /// <summary>
-/// What applies at the next start only: `Edge.Name`, `Listen`, `Admin`, `Store`, `Requests` and `Connections`. A reload that changes
+/// What applies at the next start only: `Edge.Name`, `Listen`, `Admin`, `Store`, `Requests`, `Connections` and `AccessLog.Path`. A reload that changes
 /// them is taken with the running values in their place. Certificates are the exception: those of an unchanged listener are taken.
 /// </summary>
 internal static class StartOnlySettings
@@ -17,6 +17,7 @@ internal static class StartOnlySettings
     private const string Store = Prefix + "Store";
     private const string Requests = Prefix + "Requests";
     private const string Connections = Prefix + "Connections";
+    public const string LogPath = Prefix + "AccessLog.Path";
 
     /// <summary><paramref name="read"/> with the values of <paramref name="running"/> where only a start can change them.</summary>
     public static Revision Keep(Revision read, EdgeOptions running)
@@ -29,6 +30,7 @@ internal static class StartOnlySettings
         Compare(Store, wanted.Store, running.Store);
         Compare(Requests, wanted.Requests, running.Requests);
         Compare(Connections, wanted.Connections, running.Connections);
+        Compare(LogPath, wanted.AccessLog.Path, running.AccessLog.Path);
         return read with
         {
             AwaitsRestart = awaiting.ToImmutable(),
@@ -40,6 +42,7 @@ internal static class StartOnlySettings
                 Store = running.Store,
                 Requests = running.Requests,
                 Connections = running.Connections,
+                AccessLog = wanted.AccessLog with { Path = running.AccessLog.Path },
             },
         };
 
@@ -57,6 +60,7 @@ internal static class StartOnlySettings
     public static FrozenDictionary<string, Place> PlacesIn(Section edge) =>
         new[] { Name, Listen, Admin, Store, Requests, Connections }
             .Select(setting => (Setting: setting, Member: edge.Node?.Find(setting[Prefix.Length..])))
+            .Append((Setting: LogPath, Member: edge.Object("AccessLog").Node?.Find("Path")))
             .Where(found => found.Member is not null)
             .ToFrozenDictionary(found => found.Setting, found => found.Member!.Place);
 
