@@ -59,7 +59,11 @@ internal sealed class BalanceMiddleware(RequestDelegate next, Balancer balancer,
 
         if (retryAfter is { } wait)
         {
-            context.Fail(EdgeErrors.CircuitOpen, (int)Math.Max(1, Math.Ceiling(wait.TotalSeconds)));
+            context.Edge().Failure ??= new EdgeFailure(EdgeErrors.CircuitOpen)
+            {
+                RetryAfterSeconds = (int)Math.Max(1, Math.Ceiling(wait.TotalSeconds)),
+                Cause = CircuitCause.Of(proxy.Route.Cluster!),
+            };
             return Task.CompletedTask;
         }
 

@@ -8,7 +8,7 @@ using Xunit;
 
 namespace EdgeProxy.Tests.Errors;
 
-public sealed class FailureLogTests
+public sealed class FailureLogTests : IDisposable
 {
     private readonly ManualTime _time = new();
     private readonly Lines _lines = new();
@@ -20,6 +20,8 @@ public sealed class FailureLogTests
         _log = new FailureLog(_time, _lines);
         _context.Features.Set(new EdgeContext(Configurations.Read(Configurations.Document()).Revision!, "id-1", startedAt: 0));
     }
+
+    public void Dispose() => _log.Dispose();
 
     [Fact]
     public void A_failure_is_a_line_with_its_request_its_code_and_its_innermost_cause()
@@ -88,6 +90,42 @@ public sealed class FailureLogTests
             Assert.Equal(FailureLog.LinesMax * second, _lines.All.Count);
             _time.Micros += 1_000_000;
         }
+    }
+
+    [Fact]
+    public void An_open_circuit_has_a_line_a_second_and_hides_no_other_failure()
+    {
+        for (var i = 0; i < 100; i++)
+        {
+            _log.Note(_context, new(EdgeErrors.CircuitOpen) { Cause = "5 in a row; open until 12:00:00.000Z" }, null);
+        }
+
+        for (var i = 0; i < 4; i++)
+        {
+            _log.Note(_context, new(EdgeErrors.UpstreamConnectionReset), null);
+        }
+
+        Assert.EndsWith("; 5 in a row; open until 12:00:00.000Z", _lines.All[0], StringComparison.Ordinal);
+        Assert.Equal([1, 4], new[] { "circuit_open", "upstream_connection_reset" }
+            .Select(code => _lines.All.Count(line => line.Contains(code, StringComparison.Ordinal))));
+        _log.SayLeftOut();
+        Assert.Equal("99 more not logged: circuit_open; route (none)", _lines.All[^1]);
+        _log.SayLeftOut();
+        Assert.Equal(6, _lines.All.Count);
+    }
+
+    [Fact]
+    public void All_codes_together_do_not_fill_the_log()
+    {
+        foreach (var error in EdgeErrors.All)
+        {
+            for (var i = 0; i < FailureLog.LinesMax; i++)
+            {
+                _log.Note(_context, new(error), null);
+            }
+        }
+
+        Assert.Equal(FailureLog.AllLinesMax, _lines.All.Count);
     }
 
     private static ResponseTimeoutException Late(string bound) => new(bound, new TaskCanceledException());
