@@ -14,6 +14,8 @@ namespace EdgeProxy;
 /// <summary>What the edge knows of one request. One instance a request, kept as a feature of its HttpContext.</summary>
 internal sealed class EdgeContext(Revision revision, string requestId, long startedAt)
 {
+    private long _clientTicks;
+
     /// <summary>
     /// The revision that serves this request, to its end: the active one when it began, then the one that its route is of.
     /// </summary>
@@ -43,10 +45,29 @@ internal sealed class EdgeContext(Revision revision, string requestId, long star
     public bool IsTraced => Yarp.TraceParent.IsSampled(TraceParent);
 
     /// <summary>
-    /// Time spent on destinations, in ticks of <see cref="TimeProvider.GetTimestamp"/>: attempts up to the answer's head, then the
-    /// copying of its body, at whatever pace the client takes it.
+    /// Time spent on destinations, in ticks of <see cref="TimeProvider.GetTimestamp"/>: attempts up to the answer's head, then the copying
+    /// of its body. Time in which the client was waited for meanwhile is not among it.
     /// </summary>
     public long UpstreamTicks { get; set; }
+
+    /// <summary>
+    /// Time that the client was waited for, in ticks of <see cref="TimeProvider.GetTimestamp"/>: to send its body, and to take the answer
+    /// where that is watched.
+    /// </summary>
+    public long ClientTicks => Volatile.Read(ref _clientTicks);
+
+    /// <summary>The client was waited for.</summary>
+    public void WaitedForClient(long ticks) => Interlocked.Add(ref _clientTicks, ticks);
+
+    /// <summary><see cref="ClientTicks"/> at <see cref="HeadAt"/>.</summary>
+    public long ClientTicksAtHead { get; set; }
+
+    /// <summary>What of <paramref name="ticks"/> was not spent waiting for the client.</summary>
+    /// <param name="before"><see cref="ClientTicks"/> at their beginning.</param>
+    public long WithoutClient(long ticks, long before) => Math.Max(0, ticks - (ClientTicks - before));
+
+    /// <summary>Bytes of the request's body that were read, as far as they came.</summary>
+    public long BytesIn { get; set; }
 
     /// <summary>Time that the request waited at bounds of `Concurrency`, in ticks of <see cref="TimeProvider.GetTimestamp"/>.</summary>
     public long QueuedTicks { get; set; }

@@ -17,6 +17,9 @@ internal sealed class DecisionRecord
     /// <summary>A line of the access log is to be written.</summary>
     public required bool IsLogged { get; init; }
 
+    /// <summary>Bytes of the response's body, as far as they were handed to the server.</summary>
+    public long BytesOut { get; set; }
+
     /// <summary>Why the last failed attempt was not followed by another; null when it was, or there was none.</summary>
     public string? RetrySkipped { get; set; }
 

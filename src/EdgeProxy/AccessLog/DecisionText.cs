@@ -29,9 +29,12 @@ internal static class DecisionText
             json.WriteString("time", time.GetUtcNow().ToString("yyyy-MM-ddTHH:mm:ss.fffZ"));
             WriteDecisions(json, edge, record);
             WriteRequest(json, context, edge, withQuery);
+            json.WriteNumber("bytesIn", edge.BytesIn);
+            json.WriteNumber("bytesOut", record.BytesOut);
             var ticks = time.TimestampFrequency / 1000.0;
             json.WriteNumber("durationMs", Math.Round((time.GetTimestamp() - edge.StartedAt) / ticks, 3));
             json.WriteNumber("queuedMs", Math.Round(edge.QueuedTicks / ticks, 3));
+            json.WriteNumber("clientMs", Math.Round(edge.ClientTicks / ticks, 3));
             json.WriteNumber("upstreamMs", Math.Round(edge.UpstreamTicks / ticks, 3));
             json.WriteEndObject();
         }
@@ -146,6 +149,9 @@ internal static class DecisionText
     {
         var request = context.Request;
         WriteClient(json, edge);
+        json.WriteString("address", edge.ClientAddress.ToString());
+        json.WriteString("host", Clip(request.Host.Value ?? "", TargetMax));
+        json.WriteString("userAgent", Clip(request.Headers.UserAgent.ToString(), TargetMax));
         json.WriteString("method", RequestLabels.Method(request.Method));
         json.WriteString("path", Clip(PathOf(context), TargetMax));
         if (withQuery && request.QueryString.Value is { Length: > 0 } query)

@@ -1,6 +1,7 @@
 using System.Net;
 using EdgeProxy.Clients;
 using EdgeProxy.Configuration;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace EdgeProxy.AccessLog;
 
@@ -37,12 +38,17 @@ internal sealed class RequestRecorder(Revisions revisions, AccessLogQueue queue,
 
     private async Task LogAsync(HttpContext context, EdgeContext edge, RequestDelegate next)
     {
+        var body = context.Features.GetRequiredFeature<IHttpResponseBodyFeature>();
+        var output = new CountedOutput(body);
+        context.Features.Set<IHttpResponseBodyFeature>(output);
         try
         {
             await next(context);
         }
         finally
         {
+            context.Features.Set(body);
+            edge.Record!.BytesOut = output.Bytes;
             if (queue.HasRoom())
             {
                 Identify(context, edge);

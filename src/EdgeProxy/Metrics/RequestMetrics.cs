@@ -17,6 +17,7 @@ internal sealed class RequestMetrics
     private readonly Counter<long> _requests;
     private readonly Histogram<double> _duration;
     private readonly Histogram<double> _overhead;
+    private readonly Histogram<double> _client;
 
     public RequestMetrics(IMeterFactory meters, Revisions revisions, TimeProvider time)
     {
@@ -28,8 +29,12 @@ internal sealed class RequestMetrics
         _duration = meter.CreateHistogram(
             "edgeproxy_request_duration_seconds", "s", "From a request's head to the end of its answer.", advice: EdgeMeter.Durations);
         _overhead = meter.CreateHistogram(
-            "edgeproxy_overhead_seconds", "s", "The part of a request that was spent neither on upstreams nor in queues.",
+            "edgeproxy_overhead_seconds", "s", "The part of a request that was spent neither on upstreams nor in queues, nor waiting for the client.",
             advice: EdgeMeter.ShortDurations);
+        _client = meter.CreateHistogram(
+            "edgeproxy_client_wait_seconds", "s",
+            "How long a request waited for its client to send the body, or to take the answer. Requests that did not wait are not in it.",
+            advice: EdgeMeter.Durations);
         meter.CreateObservableUpDownCounter(
             "edgeproxy_requests_in_flight", ObserveInFlight, description: "Requests, streams and WebSockets under way.");
     }
@@ -72,7 +77,12 @@ internal sealed class RequestMetrics
         var total = _time.GetTimestamp() - edge.StartedAt;
         MeasuredRequest.Current = edge;
         _duration.Record(Seconds(total), route);
-        _overhead.Record(Seconds(Math.Max(0, total - edge.UpstreamTicks - edge.QueuedTicks)), route);
+        _overhead.Record(Seconds(Math.Max(0, total - edge.UpstreamTicks - edge.QueuedTicks - edge.ClientTicks)), route);
+        if (edge.ClientTicks > 0)
+        {
+            _client.Record(Seconds(edge.ClientTicks), route);
+        }
+
         MeasuredRequest.Current = null;
     }
 

@@ -32,7 +32,7 @@ internal sealed class UploadMiddleware(RequestDelegate next, TimeProvider time)
             return Task.CompletedTask;
         }
 
-        var upload = new UploadStream(context.Request.BodyReader, limit, time)
+        var upload = new UploadStream(context.Request.BodyReader, limit, context.Edge(), time)
         {
             IsBounded = !isGrpc,
             AtEnd = () => FaultOfTrailers(context),

@@ -7,7 +7,7 @@ namespace EdgeProxy.Requests;
 /// A request's body that may not grow beyond a bound, nor trickle. Only the time that a read waits for the client counts:
 /// an upstream that reads slowly is not the client's fault. One timer an upload, and only once the client has kept us waiting.
 /// </summary>
-internal sealed class UploadStream(PipeReader source, long limit, TimeProvider time) : BodyStream
+internal sealed class UploadStream(PipeReader source, long limit, EdgeContext edge, TimeProvider time) : BodyStream
 {
     /// <summary>Fewest bytes a second, measured over all the time waited once <see cref="Grace"/> is used up.</summary>
     public const int BytesPerSecond = 240;
@@ -83,8 +83,13 @@ internal sealed class UploadStream(PipeReader source, long limit, TimeProvider t
         }
         finally
         {
+            var until = time.GetTimestamp();
             Volatile.Write(ref _waitingSince, 0);
-            Volatile.Write(ref _waitedTicks, _waitedTicks + time.GetElapsedTime(since).Ticks);
+            Volatile.Write(ref _waitedTicks, _waitedTicks + time.GetElapsedTime(since, until).Ticks);
+            if (_isBounded)
+            {
+                edge.WaitedForClient(until - since); // on a stream that both sides write to, nobody is slow
+            }
         }
     }
 
@@ -100,6 +105,7 @@ internal sealed class UploadStream(PipeReader source, long limit, TimeProvider t
         var taken = result.Buffer.Slice(0, count);
         taken.CopyTo(buffer);
         source.AdvanceTo(taken.End); // what was taken is the server's again
+        edge.BytesIn += count;
         if ((_bytes += count) > limit && _isBounded)
         {
             throw new BadHttpRequestException("The body is too large.", StatusCodes.Status413PayloadTooLarge);

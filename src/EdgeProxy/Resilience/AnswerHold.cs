@@ -57,8 +57,8 @@ internal sealed class AnswerHold(Breakers breakers, TimeProvider time)
             edge.Overdue.Count();
         }
 
-        edge.UpstreamTicks += now - edge.HeadAt;
-        edge.HeadAt = now;
+        edge.UpstreamTicks += edge.WithoutClient(now - edge.HeadAt, edge.ClientTicksAtHead);
+        (edge.HeadAt, edge.ClientTicksAtHead) = (now, edge.ClientTicks);
         edge.Record?.Incomplete(edge.Attempt.Destination?.DestinationId);
         if (cancellation.IsCancellationRequested)
         {

@@ -33,6 +33,7 @@ internal sealed class AttemptSender(
         {
             var limit = AttemptLimit.Begin(edge.Timeouts, time, race is null ? client : null, upload, cancellation);
             var started = time.GetTimestamp();
+            var waited = edge.ClientTicks;
             var (outcome, status) = (AttemptOutcome.Failed, 0);
             try
             {
@@ -93,10 +94,11 @@ internal sealed class AttemptSender(
             {
                 limit?.Stop();
                 var ended = time.GetTimestamp();
+                var spent = edge.WithoutClient(ended - started, waited);
                 if (race is null)
                 {
-                    (edge.AttemptAt, edge.HeadAt) = (started, ended);
-                    edge.UpstreamTicks += ended - started;
+                    (edge.AttemptAt, edge.HeadAt, edge.ClientTicksAtHead) = (started, ended, edge.ClientTicks);
+                    edge.UpstreamTicks += spent;
                 }
                 else
                 {
@@ -105,7 +107,7 @@ internal sealed class AttemptSender(
                     limit?.Dispose();
                 }
 
-                var duration = time.GetElapsedTime(started, ended);
+                var duration = time.GetElapsedTime(started, started + spent);
                 metrics.Attempted(cluster, outcome, duration);
                 edge.Record?.Attempted(cluster, PassOf(edge, race).Destination?.DestinationId, outcome, status, duration);
             }

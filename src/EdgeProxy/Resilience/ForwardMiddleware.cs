@@ -19,7 +19,7 @@ internal sealed class ForwardMiddleware(RequestDelegate next, Breakers breakers,
         var edge = context.Edge();
         var stream = context.Features.Get<IHttpResetFeature>();
         var body = edge is { TimeAllowed: not null, IsClientsDeadline: false } ? context.Features.Get<IHttpResponseBodyFeature>() : null;
-        var output = body is null ? null : WatchedOutput.Begin(context, body);
+        var output = body is null ? null : WatchedOutput.Begin(context, body, time);
         RouteCluster.Apply(context, edge);
         try
         {
@@ -37,7 +37,7 @@ internal sealed class ForwardMiddleware(RequestDelegate next, Breakers breakers,
 
         if (edge.HeadAt != 0)
         {
-            edge.UpstreamTicks += time.GetTimestamp() - edge.HeadAt;
+            edge.UpstreamTicks += edge.WithoutClient(time.GetTimestamp() - edge.HeadAt, edge.ClientTicksAtHead);
         }
 
         edge.UploadEndedEarly = context.Request.Body is Upload { IsComplete: false };

@@ -7,7 +7,7 @@ namespace EdgeProxy.Resilience;
 /// server's buffers do not tell: on HTTP/2 they take 4 KiB of a stream that its client keeps shut, on HTTP/1.1 they are shared by all
 /// answers of a connection.
 /// </summary>
-internal sealed class WatchedOutput(Stream inner) : Stream
+internal sealed class WatchedOutput(Stream inner, EdgeContext edge, TimeProvider time) : Stream
 {
     private volatile bool _isWaiting;
 
@@ -32,9 +32,9 @@ internal sealed class WatchedOutput(Stream inner) : Stream
     }
 
     /// <summary>Puts it before the response's own body, which is to be set again when the answer has ended.</summary>
-    public static WatchedOutput Begin(HttpContext context, IHttpResponseBodyFeature own)
+    public static WatchedOutput Begin(HttpContext context, IHttpResponseBodyFeature own, TimeProvider time)
     {
-        var output = new WatchedOutput(own.Stream);
+        var output = new WatchedOutput(own.Stream, context.Edge(), time);
         context.Features.Set<IHttpResponseBodyFeature>(new StreamResponseBodyFeature(output, own));
         return output;
     }
@@ -66,6 +66,7 @@ internal sealed class WatchedOutput(Stream inner) : Stream
 
     private async ValueTask WaitAsync(Task writing)
     {
+        var since = time.GetTimestamp();
         _isWaiting = true;
         try
         {
@@ -79,6 +80,7 @@ internal sealed class WatchedOutput(Stream inner) : Stream
         finally
         {
             _isWaiting = false;
+            edge.WaitedForClient(time.GetTimestamp() - since);
         }
     }
 }

@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Text.Json;
 using EdgeProxy.IntegrationTests.Metrics;
 using EdgeProxy.IntegrationTests.Peers;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Xunit;
 
 namespace EdgeProxy.IntegrationTests.AccessLog;
@@ -98,6 +99,72 @@ public sealed class AccessLogTests : IDisposable
         var lines = await LinesAsync(2);
 
         Assert.Equal([(code, "acme"), (code, "127.0.0.1")], lines.Select(line => (Text(line, "code"), Text(line, "client"))));
+    }
+
+    /// <summary>On routes with `Retry` the body is read before an attempt, on others while it is sent.</summary>
+    [Theory]
+    [InlineData("")]
+    [InlineData("\"Retry\": {}")]
+    public async Task The_time_that_a_client_takes_to_send_is_its_own(string route)
+    {
+        await using var upstream = await Upstream.StartAsync(async context =>
+        {
+            await context.Request.Body.CopyToAsync(Stream.Null);
+            await context.Response.WriteAsync("received");
+        });
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address, route), Settings());
+        using var client = await RawClient.OpenAsync(edge.Uri);
+        await client.SendAsync("POST /slow HTTP/1.1\r\nHost: test.example\r\nUser-Agent: \"probe\"\r\nContent-Length: 10\r\n\r\nfirst");
+        var waited = Stopwatch.StartNew();
+        await Wait.UntilAsync(() => waited.Elapsed > TimeSpan.FromMilliseconds(600), "the client has taken its time");
+        await client.SendAsync("again");
+        Assert.Contains("received", await client.ReadUntilAsync("\r\n0\r\n\r\n"), StringComparison.Ordinal);
+
+        var line = Assert.Single(await LinesAsync(1));
+
+        double Phase(string name) => line.GetProperty(name).GetDouble();
+        Assert.InRange(Phase("clientMs"), 400, Phase("durationMs"));
+        Assert.InRange(Phase("upstreamMs") + Phase("clientMs") + Phase("queuedMs"), 0, Phase("durationMs") + 1);
+        var attempt = Assert.Single(line.GetProperty("attempts").EnumerateArray());
+        Assert.InRange(attempt.GetProperty("ms").GetDouble(), 0, Phase("durationMs") - Phase("clientMs") + 1);
+        var scrape = await Scrape.OfAsync(edge);
+        double Sum(string name) => scrape[$"{name}_sum{{route=\"all\"}}"]!.Value;
+        Assert.InRange(Sum("edgeproxy_client_wait_seconds"), 0.4, Sum("edgeproxy_request_duration_seconds"));
+        Assert.InRange(
+            Sum("edgeproxy_overhead_seconds") + Sum("edgeproxy_client_wait_seconds"), 0, Sum("edgeproxy_request_duration_seconds") + 0.001);
+        Assert.InRange(
+            scrape["edgeproxy_upstream_duration_seconds_sum{cluster=\"up\"}"]!.Value,
+            0, Sum("edgeproxy_request_duration_seconds") - Sum("edgeproxy_client_wait_seconds") + 0.001);
+        Assert.Equal(("127.0.0.1", "test.example", "\"probe\""), (Text(line, "address"), Text(line, "host"), Text(line, "userAgent")));
+        Assert.Equal((10, 8), (line.GetProperty("bytesIn").GetInt64(), line.GetProperty("bytesOut").GetInt64()));
+    }
+
+    [Fact]
+    public async Task A_call_of_gRPC_has_its_bytes_both_ways()
+    {
+        await using var upstream = await Upstream.StartAsync(
+            async context =>
+            {
+                await context.Request.Body.CopyToAsync(Stream.Null);
+                context.Response.ContentType = "application/grpc";
+                await context.Response.Body.WriteAsync(new byte[7]);
+            },
+            HttpProtocols.Http2);
+        await using var edge = await Edge.StartAsync(
+            Edge.OneRoute(upstream.Address, cluster: """ "HttpRequest": { "Version": "2", "VersionPolicy": "RequestVersionExact" } """),
+            Settings());
+        using var call = new HttpRequestMessage(HttpMethod.Post, "/talk.Talk/Say")
+        {
+            Version = HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            Content = new ByteArrayContent(new byte[12]) { Headers = { ContentType = new("application/grpc") } },
+        };
+        using var answer = await edge.Client.SendAsync(call);
+        await answer.Content.ReadAsByteArrayAsync();
+
+        var line = Assert.Single(await LinesAsync(1));
+
+        Assert.Equal((12, 7), (line.GetProperty("bytesIn").GetInt64(), line.GetProperty("bytesOut").GetInt64()));
     }
 
     [Fact]
