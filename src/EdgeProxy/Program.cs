@@ -1,3 +1,5 @@
+using EdgeProxy;
 using EdgeProxy.Cli;
 
+StandardStreams.Guard();
 return await Verbs.InvokeAsync(args);

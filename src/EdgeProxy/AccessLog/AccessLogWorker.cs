@@ -70,7 +70,7 @@ internal sealed partial class AccessLogWorker(
 
             lock (Console.Out) // which writes its own lines under this lock: none ends up inside another
             {
-                using var output = path == StandardError ? Console.OpenStandardError() : Console.OpenStandardOutput();
+                using var output = path == StandardError ? StandardStreams.OpenError() : StandardStreams.OpenOutput();
                 output.Write(_batch.Bytes);
             }
 

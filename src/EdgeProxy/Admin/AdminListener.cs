@@ -35,6 +35,7 @@ internal static class AdminListener
         var app = builder.Build();
         app.Use(AdminConnections.ServeAsync); // around all: a connection is busy until its response is written
         app.UseMiddleware<AdminMiddleware>(); // whatever fails below is answered in the one error format
+        app.Use(AnswerHeadAsGet);             // before routing, whose routes are for GET
         app.UseRouting();
         app.Use(Guard(options.Admin));        // after routing: what is open to all is told by the endpoint
         app.Use((context, next) =>            // after routing, which has filled in the names as the server decodes them
@@ -72,6 +73,17 @@ internal static class AdminListener
             })
             .WithMetadata(OpenToAll.Instance)
             .WithSummary("200 while this node wants traffic; 503 with the reason while it starts or drains. Says when it is overloaded.");
+    }
+
+    /// <summary>The server knows that it was HEAD, and sends no body.</summary>
+    private static Task AnswerHeadAsGet(HttpContext context, RequestDelegate next)
+    {
+        if (HttpMethods.IsHead(context.Request.Method))
+        {
+            context.Request.Method = HttpMethods.Get;
+        }
+
+        return next(context);
     }
 
     private static Func<HttpContext, RequestDelegate, Task> Guard(AdminOptions options)

@@ -63,7 +63,8 @@ internal sealed partial class Signals : IDisposable
         signal.Cancel = true;
         if (_gateway is { } gateway)
         {
-            LogReread(LoggerOf(gateway));
+            var logger = LoggerOf(gateway);
+            LogReread(logger);
             gateway.Services.GetRequiredService<RereadRequests>().Add();
         }
     }
@@ -73,7 +74,8 @@ internal sealed partial class Signals : IDisposable
         signal.Cancel = true;
         if (_gateway is { } gateway)
         {
-            LogIgnored(LoggerOf(gateway), name);
+            var logger = LoggerOf(gateway);
+            LogIgnored(logger, name);
         }
     }
 

@@ -1,3 +1,5 @@
+using Yarp.ReverseProxy.Configuration;
+
 namespace EdgeProxy.Errors;
 
 internal static class ErrorServices
@@ -7,5 +9,6 @@ internal static class ErrorServices
         services.AddMetrics();
         services.AddSingleton<ErrorMetrics>();
         services.AddSingleton<FailureLog>();
+        services.AddSingleton<IConfigChangeListener, ZeroSeries>();
     }
 }

@@ -96,7 +96,7 @@ internal sealed class MetricCollector : IDisposable
         {
             _seen = current;
             _seenAt = _time.GetTimestamp();
-            _limit.SeriesMax = 4 * (current.ProxyRoutes.Count + current.ProxyClusters.Sum(cluster => cluster.Destinations?.Count ?? 0));
+            _limit.SeriesMax = (SeriesLimit.Least / 2) + (4 * (current.ProxyRoutes.Count + current.ProxyClusters.Sum(cluster => cluster.Destinations?.Count ?? 0)));
         }
         else if (_seenAt is { } since && _time.GetElapsedTime(since) >= Farewell)
         {

@@ -5,6 +5,9 @@ namespace EdgeProxy.Metrics;
 /// <summary>What requests and their answers are called, in metrics and in the access log alike.</summary>
 internal static class RequestLabels
 {
+    public const string Edge = "edge";
+    public const string Upstream = "upstream";
+
     /// <summary>A closed set: the methods of RFC 9110 and PATCH, and one word for the rest.</summary>
     public static string Method(string method) => method switch
     {
@@ -25,7 +28,7 @@ internal static class RequestLabels
         ClientIsGone(edge) ? EdgeErrors.ClientDisconnected.Status : context.Response.StatusCode;
 
     /// <summary>Who made that status. An upstream may answer 499, too: the number does not tell.</summary>
-    public static string MadeBy(EdgeContext edge) => edge.AnsweredByEdge || ClientIsGone(edge) ? "edge" : "upstream";
+    public static string MadeBy(EdgeContext edge) => edge.AnsweredByEdge || ClientIsGone(edge) ? Edge : Upstream;
 
     private static bool ClientIsGone(EdgeContext edge) => edge.Failure?.Error == EdgeErrors.ClientDisconnected;
 }

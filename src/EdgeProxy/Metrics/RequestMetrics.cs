@@ -61,14 +61,7 @@ internal sealed class RequestMetrics
     public void Record(HttpContext context, EdgeContext edge)
     {
         var route = new KeyValuePair<string, object?>("route", edge.Route?.RouteId ?? EdgeMeter.NoRoute);
-        var code = RequestLabels.Status(context, edge);
-        _requests.Add(1, new TagList
-        {
-            route,
-            new("method", RequestLabels.Method(context.Request.Method)),
-            new("code", (uint)code < Codes.Length ? Codes[code] : SeriesTable<Series>.Other),
-            new("made_by", RequestLabels.MadeBy(edge)),
-        });
+        Add(1, route, RequestLabels.Method(context.Request.Method), RequestLabels.Status(context, edge), RequestLabels.MadeBy(edge));
         if (IsOpenEnded(context))
         {
             return;
@@ -85,6 +78,18 @@ internal sealed class RequestMetrics
 
         MeasuredRequest.Current = null;
     }
+
+    /// <summary>Its series is there, at 0 if nothing was counted in it yet.</summary>
+    public void Show(string route, string method, int code, string madeBy) => Add(0, new("route", route), method, code, madeBy);
+
+    private void Add(int count, KeyValuePair<string, object?> route, string method, int code, string madeBy) =>
+        _requests.Add(count, new TagList
+        {
+            route,
+            new("method", method),
+            new("code", (uint)code < Codes.Length ? Codes[code] : SeriesTable<Series>.Other),
+            new("made_by", madeBy),
+        });
 
     /// <summary>WebSockets and server-sent events last as long as people look at them: that is no measure of the edge.</summary>
     private static bool IsOpenEnded(HttpContext context) =>

@@ -19,6 +19,22 @@ public sealed class AdminListenerTests
 {
     private static readonly string AnyRoute = Edge.OneRoute("http://127.0.0.1:1/");
 
+    [Theory]
+    [InlineData("/livez")]
+    [InlineData("/readyz")]
+    [InlineData("/metrics")]
+    [InlineData("/v1/config")]
+    public async Task HEAD_is_answered_as_GET_without_a_body(string path)
+    {
+        await using var edge = await Edge.StartAsync(Edge.OneRoute("http://127.0.0.1:1/"));
+        using var client = await RawClient.OpenAsync(edge.Admin.BaseAddress!);
+
+        await client.SendAsync($"HEAD {path} HTTP/1.1\r\nHost: localhost\r\n\r\nGET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n");
+
+        Assert.StartsWith("HTTP/1.1 200 ", await client.ReadHeadAsync(), StringComparison.Ordinal);
+        Assert.StartsWith("HTTP/1.1 200 ", await client.ReadHeadAsync(), StringComparison.Ordinal); // right behind it: no body
+    }
+
     [Fact]
     public async Task Probes_and_metrics_are_open_and_all_else_wants_the_token()
     {

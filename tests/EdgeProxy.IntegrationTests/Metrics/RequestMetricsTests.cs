@@ -14,6 +14,30 @@ public sealed class RequestMetricsTests
         """;
 
     [Fact]
+    public async Task The_failures_of_a_route_are_shown_at_zero_before_the_first_of_them_and_after_a_reload()
+    {
+        var sections = Edge.OneRoute("http://127.0.0.1:1/", "\"Match\": { \"Path\": \"/x\", \"Methods\": [ \"DELETE\" ] }").Replace(
+            "\"Match\": { \"Path\": \"/{**rest}\" },", "", StringComparison.Ordinal);
+        await using var edge = await Edge.StartAsync(Edge.OneRoute("http://127.0.0.1:1/"));
+        var scrape = await Scrape.OfAsync(edge);
+        foreach (var code in new[] { "upstream_connection_refused", "circuit_open", "deadline_exceeded" })
+        {
+            Assert.Equal(0, scrape[$"edgeproxy_errors_total{{code=\"{code}\",route=\"all\"}}"]);
+        }
+
+        foreach (var method in new[] { "GET", "POST" })
+        {
+            Assert.Equal(0, scrape[$"edgeproxy_requests_total{{route=\"all\",method=\"{method}\",code=\"503\",made_by=\"edge\"}}"]);
+            Assert.Equal(0, scrape[$"edgeproxy_requests_total{{route=\"all\",method=\"{method}\",code=\"500\",made_by=\"upstream\"}}"]);
+        }
+
+        await Reload.ApplyAsync(edge, sections.Replace("\"all\"", "\"other\"", StringComparison.Ordinal));
+        await Scrape.UntilAsync(edge, "edgeproxy_errors_total{code=\"circuit_open\",route=\"other\"}", 0);
+        Assert.Equal(
+            0, (await Scrape.OfAsync(edge))["edgeproxy_requests_total{route=\"other\",method=\"DELETE\",code=\"502\",made_by=\"edge\"}"]);
+    }
+
+    [Fact]
     public async Task An_answer_of_the_upstream_is_counted_under_its_route_method_and_code()
     {
         await using var upstream = await Upstream.StartAsync(context =>
