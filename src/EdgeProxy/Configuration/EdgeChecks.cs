@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using EdgeProxy.Tls;
 
 namespace EdgeProxy.Configuration;
 
@@ -55,9 +56,26 @@ internal static class EdgeChecks
                 isSecure ? "an https listener needs Certificates" : "an http listener has no use for Certificates");
         }
 
+        var loaded = new List<(Section Section, X509Certificate2 Certificate)>();
         foreach (var certificate in looksAtFiles ? certificates : [])
         {
-            CheckCertificate(certificate, faults);
+            if (CheckCertificate(certificate, faults) is { } read)
+            {
+                loaded.Add((certificate, read));
+            }
+        }
+
+        foreach (var place in CertificateSet.Unused(loaded.Select(one => one.Certificate)))
+        {
+            var path = (ScalarNode)loaded[place].Section.Find("Path")!;
+            faults.Warn(
+                FaultCodes.UnusedCertificate, path.Place, path.Path,
+                $"{path.Shown} is never used: certificates before it have all its names, with keys of the same sort");
+        }
+
+        foreach (var (_, certificate) in loaded)
+        {
+            certificate.Dispose();
         }
     }
 
@@ -104,11 +122,11 @@ internal static class EdgeChecks
         }
     }
 
-    public static void CheckCertificate(Section certificate, FaultList faults, string pathKey = "Path")
+    public static X509Certificate2? CheckCertificate(Section certificate, FaultList faults, string pathKey = "Path")
     {
         if (certificate.Find(pathKey) is not ScalarNode path)
         {
-            return;
+            return null;
         }
 
         var (file, keyFile) = EdgeSection.BindCertificate(certificate, pathKey);
@@ -117,19 +135,19 @@ internal static class EdgeChecks
             if (!File.Exists(name))
             {
                 faults.Error(FaultCodes.InvalidCertificate, node, $"there is no file {node.Shown}");
-                return;
+                return null;
             }
 
             if (FileKind.OtherThanFile(name) is { } other)
             {
                 faults.Error(FaultCodes.InvalidCertificate, node, $"{node.Shown} is {other}, not a regular file");
-                return;
+                return null;
             }
         }
 
         try
         {
-            using var loaded = X509Certificate2.CreateFromPemFile(file, keyFile);
+            return X509Certificate2.CreateFromPemFile(file, keyFile);
         }
         catch (Exception exception) when (exception is CryptographicException or IOException or UnauthorizedAccessException)
         {
@@ -137,6 +155,7 @@ internal static class EdgeChecks
             faults.Error(
                 FaultCodes.InvalidCertificate, path,
                 $"{path.Shown} and its key are not a readable PEM certificate and its private key");
+            return null;
         }
     }
 

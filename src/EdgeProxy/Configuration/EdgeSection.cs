@@ -19,7 +19,8 @@ internal static class EdgeSection
         new Key("Protocols", TextShape.OneOf<ListenerProtocols>(), "HTTP versions to speak.")
         { Default = nameof(ListenerProtocols.Http1AndHttp2) },
         new Key("Certificates", new ListShape(Certificate, 0, 1000),
-            "For https: chosen by the name that the client asks for; the first one answers when none fits."));
+            "For https: chosen by the name that the client asks for; the first one answers when none fits. A name may have one with an "
+            + "elliptic key and one with RSA: clients that can check the former get it."));
 
     private static readonly ObjectShape Admin = new(
         new Key("Listen", new TextShape { Meaning = "an http address and port" },

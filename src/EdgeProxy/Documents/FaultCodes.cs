@@ -39,6 +39,7 @@ internal static class FaultCodes
     // Edge
     public const string InvalidListener = "invalid_listener";
     public const string InvalidCertificate = "invalid_certificate";
+    public const string UnusedCertificate = "unused_certificate";
     public const string UnprotectedAdmin = "unprotected_admin";
     public const string InvalidNetwork = "invalid_network";
     public const string InvalidStore = "invalid_store";

@@ -17,9 +17,13 @@ internal static class TlsServices
     public static void UseEdgeTls(this ListenOptions options, int place)
     {
         var certificates = options.ApplicationServices.GetRequiredService<CertificateStore>();
+        var hello = new ClientHello(options.ApplicationServices.GetRequiredService<TimeProvider>());
+        options.Use(next => connection =>
+            certificates.At(place).DependsOnClient ? hello.OnConnectionAsync(connection, next) : next(connection));
         options.UseHttps(new TlsHandshakeCallbackOptions
         {
-            OnConnection = context => new(certificates.At(place).Select(context.ClientHelloInfo.ServerName)),
+            OnConnection = context => new(certificates.At(place).Select(
+                context.ClientHelloInfo.ServerName, ClientHello.KnowsEcdsa(context.Connection))),
         });
     }
 }

@@ -24,6 +24,20 @@ internal static class TestCertificate
         File.WriteAllText(Path.Combine(folder, file + ".key"), key.ExportPkcs8PrivateKeyPem());
     }
 
+    /// <summary>The same with an RSA key.</summary>
+    public static void WriteRsa(string folder, string file, string name)
+    {
+        using var key = RSA.Create(2048);
+        var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+        var alternatives = new SubjectAlternativeNameBuilder();
+        alternatives.AddDnsName(name);
+        request.CertificateExtensions.Add(alternatives.Build());
+        var now = TimeProvider.System.GetUtcNow();
+        using var certificate = request.CreateSelfSigned(now.AddDays(-1), now.AddDays(1));
+        File.WriteAllText(Path.Combine(folder, file + ".pem"), certificate.ExportCertificatePem());
+        File.WriteAllText(Path.Combine(folder, file + ".key"), key.ExportPkcs8PrivateKeyPem());
+    }
+
     /// <summary>An https listener on a free port, with a certificate for `localhost` in <paramref name="folder"/>.</summary>
     public static string Listener(string folder)
     {
