@@ -51,7 +51,7 @@ internal sealed partial class Gateway : IAsyncDisposable
     /// <summary>Address really bound for the admin listener.</summary>
     public string AdminAddress => AddressesOf(_admin).First();
 
-    /// <summary>Signalled when the edge is to stop: by <see cref="StopAsync(bool)"/>, or by the host when a part of it has crashed.</summary>
+    /// <summary>Signalled when the edge is to stop: by <see cref="StopAsync(bool)"/>, or by the host when a part has crashed.</summary>
     public CancellationToken Stopping => Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
 
     public static Gateway Create(RunOptions options, Revision revision) =>

@@ -25,8 +25,8 @@ internal static class StandardStreams
             Console.SetOut(TextWriter.Null);
         }
 
-        Console.SetError(TextWriter.Synchronized(
-            new StreamWriter(new SilentStream(OpenError()), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false)) { AutoFlush = true }));
+        var utf8 = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
+        Console.SetError(TextWriter.Synchronized(new StreamWriter(new SilentStream(OpenError()), utf8) { AutoFlush = true }));
     }
 
     /// <summary>Standard output to write bytes to; nothing where it was closed at the start.</summary>

@@ -119,7 +119,10 @@ public sealed class FewDescriptorsTests
         public bool HasEnded => process.HasExited;
 
         public HashSet<string> Assemblies() =>
-            [.. File.ReadLines($"/proc/{process.Id}/maps").Select(line => line.Split(' ')[^1]).Where(file => file.EndsWith(".dll", StringComparison.Ordinal))];
+        [
+            .. File.ReadLines($"/proc/{process.Id}/maps").Select(line => line.Split(' ')[^1])
+                .Where(file => file.EndsWith(".dll", StringComparison.Ordinal)),
+        ];
 
         public async ValueTask DisposeAsync()
         {

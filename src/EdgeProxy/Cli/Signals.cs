@@ -31,7 +31,8 @@ internal sealed partial class Signals : IDisposable
         _registrations.Add(PosixSignalRegistration.Create(PosixSignal.SIGHUP, OnHangup));
         if (!OperatingSystem.IsWindows())
         {
-            _registrations.AddRange(Users.Select(user => PosixSignalRegistration.Create(user.Signal, context => OnUser(context, user.Name))));
+            _registrations.AddRange(Users.Select(user =>
+                PosixSignalRegistration.Create(user.Signal, context => OnUser(context, user.Name))));
         }
     }
 

@@ -35,7 +35,8 @@ internal static class ConfigurationCheck
             return read;
         }
 
-        var place = revision.EdgePlaces.GetValueOrDefault(StartOnlySettings.LogPath, new Place(revision.Files.FirstOrDefault() ?? "", 1, 1));
+        var somewhere = new Place(revision.Files.FirstOrDefault() ?? "", 1, 1);
+        var place = revision.EdgePlaces.GetValueOrDefault(StartOnlySettings.LogPath, somewhere);
         var fault = new Fault(
             FaultSeverity.Error, FaultCodes.InvalidValue, place.File, place.Line, place.Column, "$." + StartOnlySettings.LogPath,
             $"the access log cannot be written there: {obstacle}");

@@ -61,14 +61,15 @@ internal static class EdgeSection
             "How long requests under way may take to finish after SIGTERM.")
         { Default = "30s" },
         new Key("AcceptFor", new DurationShape(TimeSpan.Zero, TimeSpan.FromMinutes(10)),
-            "How long new connections are taken after SIGTERM or SIGQUIT, while `/readyz` is 503 already: until load balancers have heard of it. "
-            + "Part of `DrainTimeout`, half of it at most. Not after SIGINT, nor in `demo`.")
+            "How long new connections are taken after SIGTERM or SIGQUIT, while `/readyz` is 503 already: until load balancers have heard "
+            + "of it. Part of `DrainTimeout`, half of it at most. Not after SIGINT, nor in `demo`.")
         { Default = "5s" });
 
     private static readonly ObjectShape AccessLog = new(
         new Key("Enabled", new SwitchShape(), "Write a line of JSON for each request: what was decided, and why.") { Default = "false" },
-        new Key("Path", Path, "File that lines are appended to; it may be moved away at any time. New, or begun by the edge, no link, and not in the folders of "
-            + "the configuration or of `--state`; or a pipe or device. Applies at the next start. Absent: standard output."),
+        new Key("Path", Path,
+            "File that lines are appended to; it may be moved away at any time. New, or begun by the edge, no link, and not in the folders "
+            + "of the configuration or of `--state`; or a pipe or device. Applies at the next start. Absent: standard output."),
         new Key("Query", new SwitchShape(), "Write queries too, values and all: they may hold secrets.") { Default = "false" });
 
     public static ObjectShape Shape { get; } = new(

@@ -5,8 +5,9 @@ using System.Text.Json;
 namespace EdgeProxy.Configuration;
 
 /// <summary>
-/// What applies at the next start only: `Edge.Name`, `Listen`, `Admin`, `Store`, `Requests`, `Connections` and `AccessLog.Path`. A reload that changes
-/// them is taken with the running values in their place. Certificates are the exception: those of an unchanged listener are taken.
+/// What applies at the next start only: `Edge.Name`, `Listen`, `Admin`, `Store`, `Requests`, `Connections` and
+/// `AccessLog.Path`. A reload that changes them is taken with the running values in their place. Certificates are the exception: those of
+/// an unchanged listener are taken.
 /// </summary>
 internal static class StartOnlySettings
 {

@@ -12,13 +12,14 @@ namespace EdgeProxy.Draining;
 /// Kestrel's socket transport, with a hand on two things that Kestrel does only together: to stop accepting, and to close
 /// idle connections. In between, a client that has just sent a request on a connection it believed open is still served.
 /// </summary>
-internal sealed class ClientSockets(IOptions<SocketTransportOptions> options, Descriptors descriptors, TimeProvider time, ILoggerFactory logging)
+internal sealed class ClientSockets(
+    IOptions<SocketTransportOptions> options, Descriptors descriptors, TimeProvider time, ILoggerFactory logging)
     : IConnectionListenerFactory, IConnectionListenerFactorySelector
 {
     /// <summary>Clients that may wait for a connection to be accepted; fewer where the system allows fewer.</summary>
     public const int LongestQueue = ushort.MaxValue;
 
-    /// <summary>While no descriptor is left for a client, the listener looks again after so long, instead of failing to accept over and over.</summary>
+    /// <summary>While no descriptor is left for a client, the listener looks again after so long: it does not spin.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
 
     private readonly SocketTransportFactory _sockets = new(options, logging);

@@ -14,7 +14,7 @@ internal sealed class Drain(ClientSockets sockets, IHostApplicationLifetime life
     public static readonly TimeSpan IdleGrace = TimeSpan.FromSeconds(2);
 
     /// <summary>
-    /// Goes on as before for a while: whoever balances load hears from `/readyz` that nothing new should come, and until then sends it here.
+    /// Goes on as before for a while: load balancers hear from `/readyz` that nothing new should come, and until then send it here.
     /// </summary>
     /// <param name="limit">How long the whole drain may take; half of it is left to requests under way.</param>
     /// <returns>How long it has gone on.</returns>

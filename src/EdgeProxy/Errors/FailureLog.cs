@@ -6,8 +6,8 @@ namespace EdgeProxy.Errors;
 
 /// <summary>
 /// One line for a request that the edge or an upstream failed, with what its answer does not tell: destination and cause. An outage shall
-/// neither fill the log nor hide another one: each route and code has <see cref="LinesMax"/> a second, an open circuit has one, all together
-/// have <see cref="AllLinesMax"/>. What was left out is said a second later; metrics count all.
+/// neither fill the log nor hide another one: each route and code has <see cref="LinesMax"/> a second, an open circuit has one, all
+/// together have <see cref="AllLinesMax"/>. What was left out is said a second later; metrics count all.
 /// </summary>
 internal sealed partial class FailureLog : IDisposable
 {

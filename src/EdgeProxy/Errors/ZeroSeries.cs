@@ -24,14 +24,16 @@ internal sealed class ZeroSeries(RequestMetrics requests, ErrorMetrics errors) :
 
     private static readonly EdgeError[] Errors =
     [
-        EdgeErrors.UpstreamConnectionRefused, EdgeErrors.CircuitOpen, EdgeErrors.UpstreamConnectionReset, EdgeErrors.UpstreamResponseTimeout,
-        EdgeErrors.DeadlineExceeded, EdgeErrors.UpstreamConnectTimeout, EdgeErrors.NoHealthyDestination, EdgeErrors.UpstreamIdleTimeout,
+        EdgeErrors.UpstreamConnectionRefused, EdgeErrors.CircuitOpen, EdgeErrors.UpstreamConnectionReset,
+        EdgeErrors.UpstreamResponseTimeout, EdgeErrors.DeadlineExceeded, EdgeErrors.UpstreamConnectTimeout, EdgeErrors.NoHealthyDestination,
+        EdgeErrors.UpstreamIdleTimeout,
         EdgeErrors.UpstreamResponseTruncated, EdgeErrors.DnsError, EdgeErrors.UpstreamUnroutable, EdgeErrors.UpstreamProtocolError,
         EdgeErrors.UpstreamTlsHandshake, EdgeErrors.UpstreamTlsCertificate, EdgeErrors.UpstreamTlsAlert, EdgeErrors.UpstreamWriteTimeout,
         EdgeErrors.Overloaded, EdgeErrors.RateLimiterUnavailable, EdgeErrors.SocketsExhausted, EdgeErrors.InternalError,
     ];
 
-    public void ConfigurationApplied(IReadOnlyList<IProxyConfig> proxyConfigs) => Show([.. proxyConfigs.SelectMany(config => config.Routes)]);
+    public void ConfigurationApplied(IReadOnlyList<IProxyConfig> proxyConfigs) =>
+        Show([.. proxyConfigs.SelectMany(config => config.Routes)]);
 
     public void ConfigurationApplyingFailed(IReadOnlyList<IProxyConfig> proxyConfigs, Exception exception)
     {

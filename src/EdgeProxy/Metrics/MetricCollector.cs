@@ -96,7 +96,8 @@ internal sealed class MetricCollector : IDisposable
         {
             _seen = current;
             _seenAt = _time.GetTimestamp();
-            _limit.SeriesMax = (SeriesLimit.Least / 2) + (4 * (current.ProxyRoutes.Count + current.ProxyClusters.Sum(cluster => cluster.Destinations?.Count ?? 0)));
+            var destinations = current.ProxyClusters.Sum(cluster => cluster.Destinations?.Count ?? 0);
+            _limit.SeriesMax = (SeriesLimit.Least / 2) + (4 * (current.ProxyRoutes.Count + destinations));
         }
         else if (_seenAt is { } since && _time.GetElapsedTime(since) >= Farewell)
         {

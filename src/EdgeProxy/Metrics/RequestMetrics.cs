@@ -29,7 +29,8 @@ internal sealed class RequestMetrics
         _duration = meter.CreateHistogram(
             "edgeproxy_request_duration_seconds", "s", "From a request's head to the end of its answer.", advice: EdgeMeter.Durations);
         _overhead = meter.CreateHistogram(
-            "edgeproxy_overhead_seconds", "s", "The part of a request that was spent neither on upstreams nor in queues, nor waiting for the client.",
+            "edgeproxy_overhead_seconds", "s",
+            "The part of a request that was spent neither on upstreams nor in queues, nor waiting for the client.",
             advice: EdgeMeter.ShortDurations);
         _client = meter.CreateHistogram(
             "edgeproxy_client_wait_seconds", "s",

@@ -4,7 +4,7 @@ using Yarp.ReverseProxy.Model;
 
 namespace EdgeProxy.Resilience;
 
-/// <summary>Why a cluster's requests are refused by its breakers, and until when: one text for each opening, however many it refuses.</summary>
+/// <summary>Why breakers refuse a cluster's requests, and until when: one text for each opening, however many it refuses.</summary>
 internal static class CircuitCause
 {
     private static readonly ConditionalWeakTable<CircuitStanding, string> Texts = [];

@@ -3,7 +3,7 @@ using EdgeProxy.Configuration;
 namespace EdgeProxy.Shedding;
 
 /// <summary>What the collector says of the heap.</summary>
-/// <param name="Share">Of the memory that the process may use, in use after the last collection; free space inside the heap is not in use.</param>
+/// <param name="Share">Of the memory that the process may use, in use after the last collection. Free space in the heap is not.</param>
 /// <param name="Full">Number of the last collection that covered all generations; 0: there was none.</param>
 internal readonly record struct HeapState(double Share, long Full)
 {

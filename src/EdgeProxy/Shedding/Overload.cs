@@ -67,7 +67,8 @@ internal sealed partial class Overload(ILogger<Overload> logger)
     public void AddReserve(Action<int> giveWay) => _reserves.Add(giveWay);
 
     /// <summary>How long level 3 has lasted; zero when it is not the level.</summary>
-    public TimeSpan MostFor(TimeSpan now) => Volatile.Read(ref _mostSince) is var since and not Never ? now - new TimeSpan(since) : TimeSpan.Zero;
+    public TimeSpan MostFor(TimeSpan now) =>
+        Volatile.Read(ref _mostSince) is var since and not Never ? now - new TimeSpan(since) : TimeSpan.Zero;
 
     public bool Refuses(Criticality criticality) => (int)criticality + _level > Most;
 

@@ -140,7 +140,8 @@ internal sealed class ClientHello(TimeProvider time)
     {
         for (; ciphers.Length >= 2; ciphers = ciphers[2..])
         {
-            if (ciphers is [0x13, ..] or [0xC0, 0x09 or 0x0A or 0x23 or 0x24 or 0x2B or 0x2C or (>= 0xAC and <= 0xAF), ..] or [0xCC, 0xA9, ..])
+            if (ciphers is [0x13, ..] or [0xCC, 0xA9, ..]
+                or [0xC0, 0x09 or 0x0A or 0x23 or 0x24 or 0x2B or 0x2C or (>= 0xAC and <= 0xAF), ..])
             {
                 return true;
             }

@@ -84,6 +84,8 @@ public sealed class TwoKeysTests : IDisposable
 
     private string Listener(params string[] files) => $$"""
         { "Url": "https://127.0.0.1:0", "Certificates": [
-          {{string.Join(", ", files.Select(file => $$"""{ "Path": "{{_folder}}/{{file}}.pem", "KeyPath": "{{_folder}}/{{file}}.key" }"""))}} ] }
+          {{string.Join(", ", files.Select(Certificate))}} ] }
         """;
+
+    private string Certificate(string file) => $$"""{ "Path": "{{_folder}}/{{file}}.pem", "KeyPath": "{{_folder}}/{{file}}.key" }""";
 }

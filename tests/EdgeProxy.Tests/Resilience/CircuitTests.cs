@@ -188,7 +188,7 @@ public sealed class CircuitTests
     [Fact]
     public void What_the_client_broke_off_says_nothing_and_all_other_failures_leave_no_doubt()
     {
-        var blameless = new[] { AttemptOutcome.Canceled, AttemptOutcome.Failed };
+        var blameless = new[] { AttemptOutcome.Canceled, AttemptOutcome.Failed, AttemptOutcome.EdgeExhausted };
         foreach (var outcome in AttemptOutcome.All.Except([AttemptOutcome.Ok, AttemptOutcome.ServerError]))
         {
             Assert.Equal(blameless.Contains(outcome) ? Verdict.None : Verdict.NoAnswer, Verdicts.OfFailure(outcome));
