@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Text.Json;
 using EdgeProxy.IntegrationTests.Metrics;
 using EdgeProxy.IntegrationTests.Peers;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Xunit;
 

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using EdgeProxy.Configuration;
+using EdgeProxy.Documents;
 using EdgeProxy.IntegrationTests.Peers;
 using Xunit;
 
