@@ -11,8 +11,6 @@ internal sealed class Descriptors
     /// <summary>An upper bound where nothing is bounded; no machine gets there.</summary>
     public const long ManyClients = 1_000_000;
 
-    private const long ReservedByDefault = 256;
-
     private static readonly IReadOnlyList<int> Exhausted = [23, 24]; // ENFILE, EMFILE
 
     private volatile Shares _shares = Shares.Of(double.PositiveInfinity, 0);
@@ -69,8 +67,7 @@ internal sealed class Descriptors
             var admin = Math.Clamp(left / 16, 2, 256);
             var reserved = Math.Clamp(left / 16, 4, 256);
             var connections = Math.Max(4, left - admin - reserved);
-            var clients = Math.Min(connections / 2, Math.Max(Math.Max(2, connections / 4), ((long)openFiles - ReservedByDefault) / 2));
-            return new(Math.Min(clients, ManyClients), connections - clients, admin);
+            return new(Math.Min(connections / 2, ManyClients), connections - (connections / 2), admin);
         }
     }
 }

@@ -18,6 +18,7 @@ internal static class LateAssemblies
         "System.Runtime.Numerics",
         "System.IO.Compression",
         "System.Diagnostics.StackTrace",
+        "System.IO.MemoryMappedFiles",
         "System.Reflection.Metadata",
         "System.Runtime.Loader",
         "System.ComponentModel.Annotations",

@@ -5,7 +5,7 @@ namespace EdgeProxy.Tests.Connections;
 public sealed class DescriptorsTests
 {
     [Theory]
-    [InlineData(256, 242, 2, 2, 2)]
+    [InlineData(256, 242, 4, 4, 2)]
     [InlineData(1024, 245, 341, 342, 48)]
     [InlineData(65_536, 245, 32_389, 32_390, 256)]
     [InlineData(double.PositiveInfinity, 245, 1_000_000, long.MaxValue / 4, 256)]
