@@ -120,7 +120,7 @@ internal static class StoreChecks
             faults.Error(FaultCodes.InvalidCertificate, ca, $"{ca.Shown} is not a readable PEM file with certificates");
         }
 
-        EdgeChecks.CheckCertificate(tls, faults, "CertificatePath");
+        EdgeChecks.CheckCertificate(tls, faults, "CertificatePath")?.Dispose();
     }
 
     private static bool HasCertificate(string path)
