@@ -38,7 +38,7 @@ internal sealed class StoreConnector(StoreOptions store, StoreNames names, TimeP
         {
             lock (_lock)
             {
-                return names.Failure ?? (_isTurnedAway ? _greeting ?? _failure : _failure);
+                return names.FailureOf(EndPoints) ?? (_isTurnedAway ? _greeting ?? _failure : _failure);
             }
         }
     }

@@ -20,11 +20,8 @@ internal sealed class StoreNames(Func<string, CancellationToken, Task<IPAddress[
 
     private readonly ConcurrentDictionary<string, IPAddress> _used = new(StringComparer.OrdinalIgnoreCase);
     private readonly ConcurrentDictionary<string, Task<IPAddress[]>> _asked = new(StringComparer.OrdinalIgnoreCase);
-    private volatile string? _failure;
+    private readonly ConcurrentDictionary<string, string> _failed = new(StringComparer.OrdinalIgnoreCase);
     private int _turn;
-
-    /// <summary>What became of the last question, where there was no answer: why there is no connection either.</summary>
-    public string? Failure => _failure;
 
     /// <summary>
     /// By the system's resolver, which waits on the thread that asks it: on one of its own, so that a slow resolver takes none of the pool.
@@ -69,6 +66,21 @@ internal sealed class StoreNames(Func<string, CancellationToken, Task<IPAddress[
         return false;
     }
 
+    /// <summary>Why none of these can be connected to, when it is for want of an address; null: it is not.</summary>
+    public string? FailureOf(IReadOnlyList<EndPoint> endpoints)
+    {
+        string? failure = null;
+        foreach (var endpoint in endpoints)
+        {
+            if (endpoint is not DnsEndPoint name || !_failed.TryGetValue(name.Host, out failure))
+            {
+                return null;
+            }
+        }
+
+        return failure;
+    }
+
     public override string ToString() => "names";
 
     /// <summary>One question a name at a time: who asks meanwhile has its answer.</summary>
@@ -83,12 +95,16 @@ internal sealed class StoreNames(Func<string, CancellationToken, Task<IPAddress[
         try
         {
             var addresses = await asked.WaitAsync(cancellation);
-            _failure = null;
+            _failed.TryRemove(host, out _);
             return addresses;
         }
         catch (Exception exception) when (exception is SocketException or OperationCanceledException)
         {
-            _failure = exception is SocketException ? "the name cannot be resolved" : "the name cannot be resolved in time";
+            if (_failed.Count < Most)
+            {
+                _failed[host] = exception is SocketException ? "the name cannot be resolved" : "the name cannot be resolved in time";
+            }
+
             throw;
         }
     }

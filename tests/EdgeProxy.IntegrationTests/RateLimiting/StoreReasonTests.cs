@@ -83,6 +83,12 @@ public sealed class StoreReasonTests
 
         relay.Delay = TimeSpan.FromMilliseconds(30);
         await SaysAsync(edge, "slow", "no answer within 5 ms; the last one took");
+        await Wait.UntilAsync(async () =>
+        {
+            var store = await edge.Admin.GetFromJsonAsync<JsonElement>("/v1/store");
+            Assert.Equal("slow", store.GetProperty("reason").GetString());
+            return TimeProvider.System.GetUtcNow() - store.GetProperty("since").GetDateTimeOffset() > TimeSpan.FromSeconds(4);
+        }, "it has been slow for longer than a server that says nothing counts as slow");
         using var answer = await patient.Client.GetAsync("/");
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         Assert.True(SharedLimitsTests.Store(patient).IsUp);
