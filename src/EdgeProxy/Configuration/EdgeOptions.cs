@@ -25,6 +25,8 @@ internal sealed record EdgeOptions
 
     public ConnectionLimits Connections { get; init; } = new();
 
+    public NameOptions Names { get; init; } = new();
+
     public OverloadOptions Overload { get; init; } = new();
 
     public ShutdownOptions Shutdown { get; init; } = new();

@@ -86,6 +86,7 @@ internal static class EdgeSection
         new Key("Errors", Errors, "The shape of error answers."),
         new Key("Requests", Requests, "How large a request may be. Applies at the next start."),
         new Key("Connections", Connections, "How many connections may be open, and what one may hold. Applies at the next start."),
+        new Key("Names", NameSection.Shape, "How names of destinations become addresses."),
         new Key("Overload", OverloadSection.Shape, "When the edge refuses less critical routes."),
         new Key("Shutdown", Shutdown, "How the edge ends."),
         new Key("AccessLog", AccessLog, "What happened to each request."));
@@ -116,6 +117,7 @@ internal static class EdgeSection
                 Max = edge.Object("Connections").OptionalNumber("Max"),
                 StreamWindow = (int)edge.Object("Connections").Number("StreamWindow"),
             },
+            Names = NameSection.Bind(edge.Object("Names")),
             Overload = OverloadSection.Bind(edge.Object("Overload")),
             Shutdown = new ShutdownOptions
             {

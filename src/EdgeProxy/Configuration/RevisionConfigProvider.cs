@@ -45,14 +45,29 @@ internal sealed class RevisionConfigProvider(Revisions revisions, TimeProvider t
     {
     }
 
-    public void ConfigurationApplyingFailed(IReadOnlyList<IProxyConfig> proxyConfigs, Exception exception) =>
-        _outcome?.TrySetResult(exception);
+    public void ConfigurationApplyingFailed(IReadOnlyList<IProxyConfig> proxyConfigs, Exception exception)
+    {
+        if (IsOffered(proxyConfigs))
+        {
+            _outcome?.TrySetResult(exception);
+        }
+    }
 
     /// <summary>Called when the route table has been swapped.</summary>
     public void ConfigurationApplied(IReadOnlyList<IProxyConfig> proxyConfigs)
     {
-        revisions.Activate();
-        _outcome?.TrySetResult(null);
+        if (IsOffered(proxyConfigs))
+        {
+            revisions.Activate();
+            _outcome?.TrySetResult(null);
+        }
+    }
+
+    /// <summary>YARP has taken what was offered last, and not the one before once more, as when the addresses of a name change.</summary>
+    private bool IsOffered(IReadOnlyList<IProxyConfig> taken)
+    {
+        var routes = _config.Routes;
+        return taken.Any(config => ReferenceEquals(config.Routes, routes)); // YARP puts its own around ours, with our routes
     }
 
     private async Task<Exception?> OfferAsync(Revision revision)

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using EdgeProxy.Configuration;
 using EdgeProxy.Metrics;
 using Yarp.ReverseProxy.Model;
 
@@ -52,7 +53,7 @@ internal sealed partial class FailureLog : IDisposable
             return;
         }
 
-        var destination = context.Features.Get<IReverseProxyFeature>()?.ProxiedDestination?.DestinationId;
+        var destination = context.Features.Get<IReverseProxyFeature>()?.ProxiedDestination?.ConfiguredId();
         exception ??= context.GetForwarderErrorFeature()?.Exception;
         var cause = failure.Cause ?? CauseOf(exception);
         if (TimeBounds.Of(error, edge, exception) is { } bound)

@@ -54,8 +54,8 @@ internal sealed record ClusterView(
             BreakerView.Of(runtime.Circuit),
             AvailabilityPolicy.IsPanic(cluster),
             cluster.Destinations.Values.Sum(destination => DestinationRuntime.Of(destination).InFlight),
-            [.. cluster.Destinations.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => DestinationView.Of(
-                pair.Value, available.Contains(pair.Value), reasons, keeper))]);
+            [.. cluster.Destinations().OrderBy(destination => destination.Key, StringComparer.Ordinal)
+                .Select(destination => DestinationView.Of(destination, available, reasons, keeper))]);
     }
 }
 
@@ -85,7 +85,34 @@ internal sealed record DestinationView(
     BreakerView Breaker,
     int InFlight)
 {
+    /// <summary>What its name stands for, each with a state of its own; null when its address is no name, or an unresolved one.</summary>
+    public IReadOnlyList<EndpointView>? Addresses { get; init; }
+
+    /// <summary>A destination with several endpoints is shown as the one of them that is best off.</summary>
     public static DestinationView Of(
+        IGrouping<string, DestinationState> destination,
+        IReadOnlyList<DestinationState> available,
+        HealthReasons reasons,
+        DestinationHealthKeeper keeper)
+    {
+        var endpoints = destination
+            .OrderBy(one => one.DestinationId, StringComparer.Ordinal)
+            .Select(one => (one.DestinationId, one.Model.Config, View: Of(one, available.Contains(one), reasons, keeper)))
+            .ToList();
+        var best = destination.MinBy(one => DestinationStatus.Badness(DestinationStatus.Of(one)))!;
+        return endpoints.Find(one => one.DestinationId == best.DestinationId).View with
+        {
+            Id = destination.Key,
+            Address = EndpointId.AddressOf(best.Model.Config),
+            Available = endpoints.Any(one => one.View.Available),
+            InFlight = endpoints.Sum(one => one.View.InFlight),
+            Addresses = EndpointId.IsEndpoint(best.DestinationId)
+                ? [.. endpoints.Select(one => EndpointView.Of(new Uri(one.Config.Address).Authority, one.View))]
+                : null,
+        };
+    }
+
+    private static DestinationView Of(
         DestinationState destination, bool available, HealthReasons reasons, DestinationHealthKeeper keeper)
     {
         var runtime = DestinationRuntime.Of(destination);
@@ -122,6 +149,23 @@ internal sealed record DestinationView(
         DestinationHealth.Unhealthy => "unhealthy",
         _ => "unknown",
     };
+}
+
+/// <param name="Address">Address and port.</param>
+internal sealed record EndpointView(
+    string Address,
+    string State,
+    DateTimeOffset? Since,
+    DateTimeOffset? Until,
+    bool Available,
+    string Active,
+    string Passive,
+    string? Reason,
+    BreakerView Breaker,
+    int InFlight)
+{
+    public static EndpointView Of(string address, DestinationView view) => new(
+        address, view.State, view.Since, view.Until, view.Available, view.Active, view.Passive, view.Reason, view.Breaker, view.InFlight);
 }
 
 /// <param name="State">closed, open, halfopen or recovering.</param>

@@ -1,3 +1,4 @@
+using EdgeProxy.Configuration;
 using Yarp.ReverseProxy.Health;
 using Yarp.ReverseProxy.Model;
 
@@ -175,7 +176,8 @@ internal sealed partial class DestinationHealthKeeper(
     private void Log(ClusterState cluster, DestinationState destination, string check, DestinationHealth health, string? reason)
     {
         var level = health == DestinationHealth.Unhealthy ? LogLevel.Warning : LogLevel.Information;
-        LogChange(logger, level, cluster.ClusterId, destination.DestinationId, health, check, reason ?? "no reason given");
+        var id = destination.ConfiguredId();
+        LogChange(logger, level, cluster.ClusterId, id, health, check, reason ?? "no reason given");
     }
 
     [LoggerMessage(Message = "Destination {Cluster}/{Destination} is {Health} by {Check} check: {Reason}")]

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using EdgeProxy.Configuration;
 using EdgeProxy.Metrics;
 using EdgeProxy.Resilience;
 using Microsoft.Extensions.Hosting;
@@ -24,7 +25,7 @@ internal sealed class HealthMetrics(IMeterFactory meters, IProxyStateLookup stat
         foreach (var cluster in state.GetClusters())
         {
             var counts = new int[DestinationStatus.All.Count];
-            foreach (var (_, destination) in cluster.Destinations)
+            foreach (var destination in cluster.Destinations())
             {
                 counts[(int)DestinationStatus.Of(destination)]++;
             }
@@ -41,9 +42,10 @@ internal sealed class HealthMetrics(IMeterFactory meters, IProxyStateLookup stat
         foreach (var cluster in state.GetClusters())
         {
             var available = cluster.DestinationsState.AvailableDestinations;
-            foreach (var (id, destination) in cluster.Destinations)
+            foreach (var destination in cluster.Destinations())
             {
-                yield return new(available.Contains(destination) ? 1 : 0, new("cluster", cluster.ClusterId), new("destination", id));
+                var up = destination.Any(available.Contains) ? 1 : 0;
+                yield return new(up, new("cluster", cluster.ClusterId), new("destination", destination.Key));
             }
         }
     }

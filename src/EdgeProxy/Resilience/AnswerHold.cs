@@ -1,4 +1,5 @@
 using System.Runtime.ExceptionServices;
+using EdgeProxy.Configuration;
 using EdgeProxy.Errors;
 using EdgeProxy.Yarp;
 
@@ -59,7 +60,7 @@ internal sealed class AnswerHold(Breakers breakers, TimeProvider time)
 
         edge.UpstreamTicks += edge.WithoutClient(now - edge.HeadAt, edge.ClientTicksAtHead);
         (edge.HeadAt, edge.ClientTicksAtHead) = (now, edge.ClientTicks);
-        edge.Record?.Incomplete(edge.Attempt.Destination?.DestinationId);
+        edge.Record?.Incomplete(edge.Attempt.Destination?.ConfiguredId());
         if (cancellation.IsCancellationRequested)
         {
             answer.Dispose();

@@ -1,4 +1,5 @@
 using System.Net;
+using EdgeProxy.Configuration;
 using EdgeProxy.Errors;
 using EdgeProxy.Upstreams;
 using EdgeProxy.Yarp;
@@ -11,11 +12,46 @@ namespace EdgeProxy.Resilience;
 /// again here: an idempotent request without a body, on a pooled connection that turns out to be closed.
 /// </summary>
 internal sealed class AttemptSender(
-    string cluster, ClusterPools clusterPools, OwnConnections owners, AttemptMetrics metrics, Breakers breakers, TimeProvider time)
+    string cluster,
+    ClusterPools clusterPools,
+    OwnConnections owners,
+    Attempts attempts,
+    AttemptMetrics metrics,
+    Breakers breakers,
+    TimeProvider time)
 {
     /// <param name="race">The attempt's own account, when there is another beside it; null: the request's.</param>
-    public async Task<HttpResponseMessage> SendAsync(
-        HttpRequestMessage request, HttpContext client, CancellationToken cancellation, RacingAttempt? race = null)
+    public Task<HttpResponseMessage> SendAsync(
+        HttpRequestMessage request, HttpContext client, CancellationToken cancellation, RacingAttempt? race = null) =>
+        race is null && client.Edge().Attempt.Destination is { } destination && EndpointId.IsEndpoint(destination.DestinationId)
+            ? SendToEndpointAsync(request, client, destination, cancellation)
+            : SendOnceAsync(request, client, race, cancellation);
+
+    /// <summary>To an endpoint, or, when it takes no connection and another one of its destination does, to that one.</summary>
+    private async Task<HttpResponseMessage> SendToEndpointAsync(
+        HttpRequestMessage request, HttpContext client, DestinationState first, CancellationToken cancellation)
+    {
+        List<DestinationState>? tried = null;
+        while (true)
+        {
+            try
+            {
+                EndpointRequest.For(request, EndpointId.NameOf((tried?[^1] ?? first).Model.Config));
+                return await SendOnceAsync(request, client, race: null, cancellation);
+            }
+            catch (HttpRequestException exception) when (AddressFailedException.IsIn(exception) && !cancellation.IsCancellationRequested)
+            {
+                tried ??= [first];
+                if (client.Request.Body is Upload { IsUntouched: false } || !attempts.TryOtherEndpoint(request, client, tried))
+                {
+                    throw;
+                }
+            }
+        }
+    }
+
+    private async Task<HttpResponseMessage> SendOnceAsync(
+        HttpRequestMessage request, HttpContext client, RacingAttempt? race, CancellationToken cancellation)
     {
         var edge = client.Edge();
         var upload = client.MayHaveBody() ? Upload.Begin(client, time, cancellation) : null;
@@ -109,7 +145,7 @@ internal sealed class AttemptSender(
 
                 var duration = time.GetElapsedTime(started, started + spent);
                 metrics.Attempted(cluster, outcome, duration);
-                edge.Record?.Attempted(cluster, PassOf(edge, race).Destination?.DestinationId, outcome, status, duration);
+                edge.Record?.Attempted(cluster, PassOf(edge, race).Destination?.ConfiguredId(), outcome, status, duration);
             }
         }
     }

@@ -1,3 +1,4 @@
+using EdgeProxy.Configuration;
 using EdgeProxy.Yarp;
 using Yarp.ReverseProxy.Model;
 
@@ -68,6 +69,26 @@ internal sealed class Attempts(Balancer balancer, Breakers breakers, AttemptMetr
             pass = balancer.Choose(pick, all, out _); // the attempt is over, and its own place may be what there is
         }
 
+        return Turn(request, client, pass, tried);
+    }
+
+    /// <summary>The same among the endpoints of the destination that is being tried: nothing was sent, it is no other attempt.</summary>
+    public bool TryOtherEndpoint(HttpRequestMessage request, HttpContext client, List<DestinationState> tried)
+    {
+        var attempt = client.Edge().Attempt;
+        var id = attempt.Destination!.ConfiguredId();
+        var pick = PickContext.Of(client, attempt.Cluster!, hasBody: false) with { Vacating = attempt.Runtime };
+        IReadOnlyList<DestinationState> others =
+        [
+            .. Available(client).Where(one => !tried.Contains(one) && one.ConfiguredId().Equals(id, StringComparison.OrdinalIgnoreCase)),
+        ];
+        return others.Count > 0 && Turn(request, client, balancer.Choose(pick, others, out _), tried);
+    }
+
+    /// <summary>Turns the request to where the pass leads, if anywhere.</summary>
+    private bool Turn(HttpRequestMessage request, HttpContext client, AttemptPass pass, List<DestinationState> tried)
+    {
+        var edge = client.Edge();
         if (pass.Destination is not { } destination)
         {
             return false;

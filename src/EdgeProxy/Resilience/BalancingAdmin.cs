@@ -25,7 +25,9 @@ internal static class BalancingAdmin
 
         admin.MapPut("/clusters/{id}/destinations/{destination}/state", (string id, string destination, StateOrder order) =>
             {
-                if (!state.TryGetCluster(id, out var cluster) || !cluster.Destinations.TryGetValue(destination, out var known))
+                if (!state.TryGetCluster(id, out var cluster)
+                    || cluster.Destinations().FirstOrDefault(one => one.Key.Equals(destination, StringComparison.OrdinalIgnoreCase))
+                        is not { } known)
                 {
                     return Results.NotFound();
                 }
@@ -37,9 +39,9 @@ internal static class BalancingAdmin
                 }
 
                 keeper.Order(cluster, known, mode);
-                var lasts = DestinationRuntime.Of(known).IsOrdered ? Lasts : NoOrderLeft;
+                var lasts = known.Any(one => DestinationRuntime.Of(one).IsOrdered) ? Lasts : NoOrderLeft;
                 var warning = cluster.DestinationsState.AvailableDestinations.Count == 0 ? NoneLeft : null;
-                return Results.Ok(new StateOrdered(cluster.ClusterId, known.DestinationId, mode.ToString(), lasts, warning));
+                return Results.Ok(new StateOrdered(cluster.ClusterId, known.Key, mode.ToString(), lasts, warning));
             })
             .Produces<StateOrdered>()
             .WithSummary("Order a destination to be Up, Draining or Down. " + char.ToUpperInvariant(Lasts[0]) + Lasts[1..]

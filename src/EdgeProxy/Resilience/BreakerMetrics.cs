@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using EdgeProxy.Configuration;
 using EdgeProxy.Metrics;
 using Microsoft.Extensions.Hosting;
 using Yarp.ReverseProxy;
@@ -32,9 +33,10 @@ internal sealed class BreakerMetrics(IMeterFactory meters, IServiceProvider serv
         foreach (var cluster in services.GetRequiredService<IProxyStateLookup>().GetClusters())
         {
             yield return Of(ClusterRuntime.Of(cluster).Circuit, cluster.ClusterId, "");
-            foreach (var (id, destination) in cluster.Destinations)
+            foreach (var destination in cluster.Destinations())
             {
-                yield return Of(DestinationRuntime.Of(destination).Circuit, cluster.ClusterId, id);
+                var best = destination.Select(one => DestinationRuntime.Of(one).Circuit).MinBy(Badness)!;
+                yield return Of(best, cluster.ClusterId, destination.Key);
             }
         }
     }
@@ -47,6 +49,15 @@ internal sealed class BreakerMetrics(IMeterFactory meters, IServiceProvider serv
             yield return new(panics ? 1 : 0, new KeyValuePair<string, object?>("cluster", cluster.ClusterId));
         }
     }
+
+    /// <summary>A destination with several endpoints is as well as the best of them.</summary>
+    private static int Badness(Circuit circuit) => circuit.Breaker.State switch
+    {
+        BreakerState.Closed => 0,
+        BreakerState.Recovering => 1,
+        BreakerState.HalfOpen => 2,
+        _ => 3,
+    };
 
     private static Measurement<int> Of(Circuit circuit, string cluster, string destination) =>
         new((int)circuit.Breaker.State, new("cluster", cluster), new("destination", destination));

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using EdgeProxy.Configuration;
 using Yarp.ReverseProxy.Health;
 using Yarp.ReverseProxy.Model;
 
@@ -271,10 +272,10 @@ internal sealed partial class Breakers(
     {
         circuit.Stand(now, time.GetUtcNow());
         var (state, length) = (circuit.Breaker.State, circuit.Breaker.Remaining(now));
-        metrics.Changed(cluster.ClusterId, destination?.DestinationId ?? "");
+        metrics.Changed(cluster.ClusterId, destination?.ConfiguredId() ?? "");
         var level = state == BreakerState.Open ? LogLevel.Warning : LogLevel.Information;
         var what = destination is null ? "Cluster" : "Destination";
-        var name = destination is null ? cluster.ClusterId : $"{cluster.ClusterId}/{destination.DestinationId}";
+        var name = destination is null ? cluster.ClusterId : $"{cluster.ClusterId}/{destination.ConfiguredId()}";
         LogChange(logger, level, what, name, state, length == default ? "" : $" for {length.TotalSeconds:0.0} s", reason);
     }
 

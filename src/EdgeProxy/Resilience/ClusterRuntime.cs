@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using EdgeProxy.Configuration;
 using EdgeProxy.Shedding;
@@ -9,6 +10,12 @@ namespace EdgeProxy.Resilience;
 internal sealed class ClusterRuntime
 {
     private static readonly ConditionalWeakTable<ClusterState, ClusterRuntime> Runtimes = [];
+
+    /// <summary>Divisible by many numbers of endpoints.</summary>
+    private const int WeightParts = 840;
+
+    private readonly ConcurrentDictionary<string, (DestinationMode Mode, DestinationMode Configured)> _orders =
+        new(StringComparer.OrdinalIgnoreCase);
 
     private uint _turn;
 
@@ -71,12 +78,50 @@ internal sealed class ClusterRuntime
             Circuit = NewCircuit(settings.Breaker);
         }
 
-        foreach (var (id, destination) in cluster.Destinations)
+        var destinations = cluster.Destinations().Select(destination => (destination.Key, Endpoints: destination.ToList())).ToList();
+        var isEven = destinations.Select(destination => destination.Endpoints.Count).Distinct().Count() < 2;
+        foreach (var (id, endpoints) in destinations)
         {
-            DestinationRuntime.Apply(destination, settings.Of(id), (settings.Breaker, settings.Ejection));
+            var share = isEven ? 1 : Math.Max(1, WeightParts / endpoints.Count); // the endpoints of a destination share its weight
+            foreach (var endpoint in endpoints)
+            {
+                var runtime = DestinationRuntime.Apply(endpoint, settings.Of(id), (settings.Breaker, settings.Ejection), share);
+                if (EndpointId.IsEndpoint(endpoint.DestinationId) && OrderOf(id, settings) is { } order)
+                {
+                    runtime.Order(order); // which was given to the destination, whatever its addresses
+                }
+            }
         }
 
         RefreshDestinations(cluster);
+    }
+
+    /// <summary>An order of the admin API for a destination: it holds for addresses that its name gets later, too.</summary>
+    public void Order(IGrouping<string, DestinationState> destination, DestinationMode mode)
+    {
+        foreach (var endpoint in destination)
+        {
+            DestinationRuntime.Of(endpoint).Order(mode);
+        }
+
+        _orders[destination.Key] = (mode, Settings.Of(destination.Key).State);
+    }
+
+    /// <summary>Null: none, or the files have another word since.</summary>
+    private DestinationMode? OrderOf(string id, ClusterSettings settings)
+    {
+        if (!_orders.TryGetValue(id, out var order))
+        {
+            return null;
+        }
+
+        if (order.Configured == settings.Of(id).State)
+        {
+            return order.Mode;
+        }
+
+        _orders.TryRemove(id, out _);
+        return null;
     }
 
     /// <summary>To be called when a destination's mode or weight has changed.</summary>

@@ -17,21 +17,22 @@ internal sealed partial class DestinationKeeper(
     }
 
     /// <summary>Carries out an order of the admin API.</summary>
-    public void Order(ClusterState cluster, DestinationState destination, DestinationMode mode)
+    /// <param name="destination">With all of its endpoints.</param>
+    public void Order(ClusterState cluster, IGrouping<string, DestinationState> destination, DestinationMode mode)
     {
-        var runtime = DestinationRuntime.Of(destination);
-        if (runtime.Mode != mode)
+        if (destination.Any(one => DestinationRuntime.Of(one).Mode != mode))
         {
-            LogOrdered(logger, cluster.ClusterId, destination.DestinationId, mode);
+            LogOrdered(logger, cluster.ClusterId, destination.Key, mode);
         }
 
         var had = cluster.DestinationsState.AvailableDestinations.Count;
-        runtime.Order(mode);
-        ClusterRuntime.Of(cluster).RefreshDestinations(cluster);
+        var runtime = ClusterRuntime.Of(cluster);
+        runtime.Order(destination, mode);
+        runtime.RefreshDestinations(cluster);
         clusters.UpdateAvailableDestinations(cluster);
         if (had > 0 && cluster.DestinationsState.AvailableDestinations.Count == 0)
         {
-            LogNoneLeft(logger, cluster.ClusterId, destination.DestinationId, mode);
+            LogNoneLeft(logger, cluster.ClusterId, destination.Key, mode);
         }
     }
 

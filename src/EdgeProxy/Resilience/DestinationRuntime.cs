@@ -17,12 +17,13 @@ internal sealed class DestinationRuntime
     private DestinationMode? _order;
     private TimeSpan? _joined;
     private int _inFlight;
+    private int _share = 1;
 
     /// <summary>Attempts under way, each to the end of its answer. Probes are not among them.</summary>
     public int InFlight => Volatile.Read(ref _inFlight);
 
     /// <summary>Weight to choose by; one that counts as draining is chosen for its sessions only, and then alone.</summary>
-    public int Weight => Math.Max(1, _settings.Weight);
+    public int Weight => Math.Max(1, _settings.Weight * _share);
 
     public int ConfiguredWeight => _settings.Weight;
 
@@ -57,8 +58,12 @@ internal sealed class DestinationRuntime
         Runtimes.TryGetValue(destination, out var runtime) ? runtime : Runtimes.GetValue(destination, static _ => new DestinationRuntime());
 
     /// <summary>Takes over what a revision says. At another address everything begins anew.</summary>
+    /// <param name="share">Parts that its weight is multiplied with, where destinations have different numbers of endpoints.</param>
     public static DestinationRuntime Apply(
-        DestinationState destination, DestinationSettings settings, (BreakerSettings Breaker, EjectionSettings Ejection) circuit)
+        DestinationState destination,
+        DestinationSettings settings,
+        (BreakerSettings Breaker, EjectionSettings Ejection) circuit,
+        int share = 1)
     {
         var runtime = Of(destination);
         var address = destination.Model.Config.Address;
@@ -81,6 +86,7 @@ internal sealed class DestinationRuntime
 
         runtime.Address = address;
         runtime._settings = settings;
+        runtime._share = share;
         return runtime;
     }
 

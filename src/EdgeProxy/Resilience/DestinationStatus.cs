@@ -30,6 +30,20 @@ internal static class DestinationStatus
         _ => OfHealth(destination.Health),
     };
 
+    /// <summary>Of a destination with several endpoints: that of the one that is best off.</summary>
+    public static Status Of(IEnumerable<DestinationState> endpoints) => endpoints.Select(Of).MinBy(Badness);
+
+    /// <summary>The higher, the less it is of use.</summary>
+    public static int Badness(Status status) => status switch
+    {
+        Status.Healthy => 0,
+        Status.Unknown => 1,
+        Status.Draining => 2,
+        Status.Unhealthy => 3,
+        Status.Ejected => 4,
+        _ => 5,
+    };
+
     private static Status OfHealth(DestinationHealthState health) => health switch
     {
         { Active: DestinationHealth.Unhealthy } or { Passive: DestinationHealth.Unhealthy } => Status.Unhealthy,

@@ -56,7 +56,7 @@ internal sealed class UpstreamClientFactory(
         var paces = new PingPaces(delay, timeout);
         var pools = new ClusterPools(name => new UpstreamPools(
             context.ClusterId, sockets, (isProbe, pool) => Create(context, name, pool, paces, isProbe ? 1 : UnansweredMax)));
-        var sender = new AttemptSender(context.ClusterId, pools, owners, metrics, breakers, time);
+        var sender = new AttemptSender(context.ClusterId, pools, owners, attempts, metrics, breakers, time);
         var hedger = new Hedger(context.ClusterId, sender, attempts);
         var hold = new AnswerHold(breakers, time);
         var retries = new RetryLoop(context.ClusterId, sender, hedger, hold, attempts);

@@ -16,29 +16,34 @@ internal static class ConnectAttempts
     public const int Max = 8;
 
     /// <param name="addresses">At least one.</param>
-    /// <returns>A connected socket. The first failure is thrown when all have failed.</returns>
-    public static async Task<Socket> FirstAsync(IReadOnlyList<IPEndPoint> addresses, TimeProvider time, CancellationToken cancellation)
+    /// <returns>
+    /// A connected socket, the place of its address, and how the first address failed, if it has. The first failure is thrown when all
+    /// have failed.
+    /// </returns>
+    public static async Task<(Socket Socket, int Index, SocketException? Failure)> FirstAsync(
+        IReadOnlyList<IPEndPoint> addresses, TimeProvider time, CancellationToken cancellation)
     {
         var count = Math.Min(addresses.Count, Max);
         if (count == 1)
         {
-            return await ConnectAsync(addresses[0], cancellation);
+            return (await ConnectAsync(addresses[0], cancellation), 0, null);
         }
 
         using var losers = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        var running = new List<Task<Socket>>();
-        var next = 0;
+        var (running, begun) = (new List<Task<Socket>>(), new List<Task<Socket>>(count));
         Task<Socket>? failed = null;
         try
         {
             while (true)
             {
-                if (next < count)
+                if (begun.Count < count)
                 {
-                    running.Add(ConnectAsync(addresses[next++], losers.Token));
+                    var one = ConnectAsync(addresses[begun.Count], losers.Token);
+                    running.Add(one);
+                    begun.Add(one);
                 }
 
-                var ended = await EndedAsync(running, next < count, time, losers.Token);
+                var ended = await EndedAsync(running, begun.Count < count, time, losers.Token);
                 if (ended is null)
                 {
                     continue;
@@ -47,14 +52,14 @@ internal static class ConnectAttempts
                 running.Remove(ended);
                 if (ended.IsCompletedSuccessfully)
                 {
-                    return await ended;
+                    return (await ended, begun.IndexOf(ended), begun[0].Exception?.InnerException as SocketException);
                 }
 
                 failed ??= ended;
-                if (running.Count == 0 && next == count)
+                if (running.Count == 0 && begun.Count == count)
                 {
                     cancellation.ThrowIfCancellationRequested();
-                    return await failed;
+                    await failed;
                 }
             }
         }

@@ -1,3 +1,5 @@
+using Yarp.ReverseProxy.ServiceDiscovery;
+
 namespace EdgeProxy.Upstreams;
 
 internal static class UpstreamServices
@@ -8,5 +10,12 @@ internal static class UpstreamServices
         services.AddSingleton<AdminEndpoint>();
         services.AddSingleton<ConnectStep>();
         services.AddSingleton<OwnConnections>();
+        services.AddSingleton<NameLookup>();
+        services.AddSingleton(provider => new NameTable(
+            provider.GetRequiredService<NameLookup>().FindAsync,
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<NameTable>>()));
+        services.AddSingleton<IDestinationResolver, EndpointResolver>(); // before YARP's, which gives way
+        services.AddHostedService<NameWorker>();
     }
 }

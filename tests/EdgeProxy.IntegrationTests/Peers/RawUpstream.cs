@@ -18,6 +18,8 @@ internal sealed class RawUpstream : IAsyncDisposable
 
     public string Address => $"http://127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}/";
 
+    public IPEndPoint EndPoint => (IPEndPoint)_listener.LocalEndpoint;
+
     /// <summary>Connections accepted so far.</summary>
     public int Connections => Volatile.Read(ref _connections);
 

@@ -15,9 +15,11 @@ public sealed class ConnectAttemptsTests
         using var good = Listen("127.0.0.3", 0);
         var port = ((IPEndPoint)good.LocalEndPoint!).Port;
 
-        using var socket = await ConnectAttempts.FirstAsync(
+        var (socket, index, failure) = await ConnectAttempts.FirstAsync(
             [At("127.0.0.2", port), At("127.0.0.3", port)], TimeProvider.System, Wait.Deadline);
-        Assert.Equal(At("127.0.0.3", port), socket.RemoteEndPoint);
+        Assert.Equal((At("127.0.0.3", port), 1), (socket.RemoteEndPoint, index));
+        Assert.Equal(SocketError.ConnectionRefused, failure?.SocketErrorCode);
+        socket.Dispose();
     }
 
     [Fact]
@@ -29,9 +31,10 @@ public sealed class ConnectAttemptsTests
         using var good = Listen("127.0.0.3", port);
         var began = TimeProvider.System.GetTimestamp();
 
-        using var socket = await ConnectAttempts.FirstAsync(
+        var (socket, index, _) = await ConnectAttempts.FirstAsync(
             [At("127.0.0.2", port), At("127.0.0.3", port)], TimeProvider.System, Wait.Deadline);
-        Assert.Equal(At("127.0.0.3", port), socket.RemoteEndPoint);
+        Assert.Equal((At("127.0.0.3", port), 1), (socket.RemoteEndPoint, index));
+        socket.Dispose();
         Assert.True(TimeProvider.System.GetElapsedTime(began) >= ConnectAttempts.Stagger - TimeSpan.FromMilliseconds(50));
         waiting.ForEach(one => one.Dispose());
     }
