@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Text;
 
 namespace EdgeProxy.Configuration;
@@ -5,6 +6,9 @@ namespace EdgeProxy.Configuration;
 /// <summary>What must hold in a `Fallback` beyond types and ranges.</summary>
 internal static class FallbackChecks
 {
+    private static readonly FrozenSet<string> Credentials = FrozenSet.Create(
+        StringComparer.OrdinalIgnoreCase, "Authorization", "Proxy-Authorization", "Cookie", "Range");
+
     public static void Check(Draft draft, FaultList faults)
     {
         foreach (var route in draft.Routes)
@@ -26,7 +30,20 @@ internal static class FallbackChecks
                 faults.Error(FaultCodes.InvalidValue, other, $"{other.Shown} is the route's own cluster");
             }
 
+            CheckStale(fallback.Object("Stale"), faults);
             CheckStatic(fallback.Object("Static"), faults);
+        }
+    }
+
+    /// <summary>To ignore a credential would give one client's answer to another.</summary>
+    private static void CheckStale(Section stale, FaultList faults)
+    {
+        if (stale.Find("Ignore") is ListNode ignored)
+        {
+            foreach (var name in ignored.Items.OfType<ScalarNode>().Where(name => Credentials.Contains(name.Text)))
+            {
+                faults.Error(FaultCodes.InvalidValue, name, $"{name.Shown} tells one client from another, or asks for a part: it cannot be ignored");
+            }
         }
     }
 

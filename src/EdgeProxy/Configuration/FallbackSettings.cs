@@ -34,8 +34,8 @@ internal sealed record FallbackSettings
 
     public FrozenSet<int> Statuses { get; init; } = FrozenSet.Create(503);
 
-    /// <summary>How old a kept answer may be that is given then; null: none is kept.</summary>
-    public TimeSpan? StaleFor { get; init; }
+    /// <summary>The kept answers that may be given then; null: none are kept.</summary>
+    public StaleSettings? Stale { get; init; }
 
     /// <summary>The cluster to ask then; null: none.</summary>
     public string? Cluster { get; init; }
@@ -69,14 +69,10 @@ internal static class FallbackSection
         new Key("ContentType", ContentType, "What the body is.") { Default = "application/json" },
         new Key("Body", new TextShape(), "The body, up to 64 KiB; none with 204, 205 and 304.") { Default = "" });
 
-    private static readonly ObjectShape Stale = new(
-        new Key("MaxAge", new DurationShape(TimeSpan.FromSeconds(1), TimeSpan.FromDays(1)), "How long ago it may have come.")
-        { Default = "5m" });
-
     public static ObjectShape Shape { get; } = new(
         new Key("On", new ListShape(Cause, 1) { Distinct = true },
             "What counts as a failure. Absent: transport, timeout, open, no_destination and 503."),
-        new Key("Stale", Stale, "The last good answer to the same request, from memory; GET alone, and only what a shared cache may keep."),
+        new Key("Stale", StaleSection.Shape, "The last good answer to the same request, from memory; GET alone, and only what a shared cache may keep."),
         new Key("Cluster", new TextShape { Meaning = "the id of a cluster" }, "Another cluster to ask, within the same `Timeout`."),
         new Key("Static", Static, "An answer that is always the same, when nothing else is left."));
 
@@ -93,7 +89,7 @@ internal static class FallbackSection
         var other = fallback.Text("Cluster") is { } id ? clusters[id] : null;
         var settings = new FallbackSettings
         {
-            StaleFor = fallback.Object("Stale") is { Exists: true } stale ? stale.Duration("MaxAge") : null,
+            Stale = StaleSection.Bind(fallback.Object("Stale")),
             Cluster = other?.ClusterId,
             ClusterTimeouts = other is null ? new TimeoutSettings() : TimeoutSection.BindRoute(timeouts, other.Timeouts),
             Static = BindStatic(fallback.Object("Static")),

@@ -11,11 +11,11 @@ internal sealed record FallbackView(IReadOnlyList<string> On, StaleView? Stale, 
                 .Where(one => one != FallbackCause.None && fallback.On.HasFlag(one)).Select(FallbackSection.NameOf),
             .. fallback.Statuses.Order().Select(status => status.ToString(CultureInfo.InvariantCulture)),
         ],
-        fallback.StaleFor is { } most ? new StaleView(most) : null,
+        fallback.Stale is { } stale ? new StaleView(stale.MaxAge, stale.Vary, [.. stale.Ignore.Order(StringComparer.OrdinalIgnoreCase)]) : null,
         fallback.Cluster,
         fallback.Static is { } answer ? new StaticView(answer.Status, answer.ContentType, answer.Body.Length) : null);
 }
 
-internal sealed record StaleView(TimeSpan MaxAge);
+internal sealed record StaleView(TimeSpan MaxAge, IReadOnlyList<string> Vary, IReadOnlyList<string> Ignore);
 
 internal sealed record StaticView(int Status, string ContentType, int BodyBytes);

@@ -54,7 +54,7 @@ internal sealed class FallbackRun(
         if (Trigger.Cause == FallbackCause.None)
         {
             Trigger = trigger;
-            Stale = settings.StaleFor is { } most ? kept.Find(client, most) : null;
+            Stale = settings.Stale is { } stale ? kept.Find(client, stale) : null;
         }
     }
 
@@ -143,9 +143,9 @@ internal sealed class FallbackRun(
         {
             Mark(answer, client);
         }
-        else if (answer is not null && settings.StaleFor is { } most)
+        else if (answer is not null && settings.Stale is { } stale)
         {
-            kept.Record(answer, client, most);
+            kept.Record(answer, client, stale);
         }
 
         failure?.Throw();

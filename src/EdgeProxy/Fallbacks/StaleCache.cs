@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Diagnostics.Metrics;
+using EdgeProxy.Configuration;
 using EdgeProxy.Metrics;
 using EdgeProxy.Shedding;
 using Microsoft.AspNetCore.Http.Features;
@@ -49,15 +50,18 @@ internal sealed class StaleCache : IDisposable
     private TimeSpan Now => _time.GetElapsedTime(0);
 
     /// <summary>The answer to this request that was kept last; null when there is none that may be given.</summary>
-    public StaleAnswer? Find(HttpContext client, TimeSpan most)
+    public StaleAnswer? Find(HttpContext client, StaleSettings settings)
     {
         var request = client.Request;
         return (HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method))
             && FallbackAnswer.IsFor(client)
             && request.Headers is { IfMatch.Count: 0, IfUnmodifiedSince.Count: 0 } // only who has the resource can judge these
-            && KeyOf(client) is { } key
-            && Lookup(key, client) is { } answer
-            && answer.MayServe(Now, most)
+            && StaleRequest.IsCacheable(client)
+            && KeyOf(client, settings) is var key
+            && _kept.TryGetValue(key, out ImmutableArray<string> vary)
+            && StaleRequest.IsAnybodys(client, settings, vary)
+            && _kept.TryGetValue(VariantOf(key, vary, client), out StaleAnswer? answer)
+            && answer!.MayServe(Now, settings.MaxAge)
                 ? answer
                 : null;
     }
@@ -66,20 +70,22 @@ internal sealed class StaleCache : IDisposable
         answer.ToMessage(client.Request, Now, client.Edge().Revision.Edge.Name);
 
     /// <summary>Has the answer recorded on its way, if it may be kept.</summary>
-    public void Record(HttpResponseMessage answer, HttpContext client, TimeSpan most)
+    public void Record(HttpResponseMessage answer, HttpContext client, StaleSettings settings)
     {
         if (!HttpMethods.IsGet(client.Request.Method)
             || _overload.Memory.Level > 0 // which takes away what is kept
             || answer.Content.Headers.ContentLength > BodyBytesMax
             || !StaleRules.MayKeep(answer, out var vary)
             || !FallbackAnswer.IsFor(client)
-            || KeyOf(client) is not { } key)
+            || !StaleRequest.IsCacheable(client)
+            || !StaleRequest.IsAnybodys(client, settings, vary))
         {
             return;
         }
 
+        var key = KeyOf(client, settings);
         var head = StaleAnswer.Of(answer, Now, client.Edge().Route!.CostHeader);
-        var place = new StalePlace(key, vary, VariantOf(key, vary, client), most);
+        var place = new StalePlace(key, vary, VariantOf(key, vary, client), settings.MaxAge);
         if (head.ETag is { } tag && !tag.StartsWith("W/", StringComparison.Ordinal)
             && _kept.TryGetValue(place.Variant, out StaleAnswer? before) && before!.ETag == tag
             && before.Body.Length == answer.Content.Headers.ContentLength)
@@ -122,23 +128,16 @@ internal sealed class StaleCache : IDisposable
         entry.AbsoluteExpirationRelativeToNow = most;
     }
 
-    private StaleAnswer? Lookup(string key, HttpContext client) =>
-        _kept.TryGetValue(key, out ImmutableArray<string> vary) && _kept.TryGetValue(VariantOf(key, vary, client), out StaleAnswer? answer)
-            ? answer
-            : null;
-
-    /// <summary>Null: an answer could be about this client, and nobody else gets it, nor does it get anybody's.</summary>
-    private static string? KeyOf(HttpContext client)
+    /// <summary>Whom and what a kept answer is for, whatever the answer says that it depends on.</summary>
+    private static string KeyOf(HttpContext client, StaleSettings settings)
     {
         var edge = client.Edge();
-        if (edge.HasOwnConnection || !StaleRules.IsAnybodys(client, edge.Revision.Clients.ApiKeyHeader, edge.KnownClient is not null))
-        {
-            return null;
-        }
-
+        var fields = client.Request.Headers;
         var target = client.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
         var host = client.Request.Host.Value?.ToLowerInvariant();
-        return $"{edge.Route!.RouteId}\n{edge.Route.ClusterId}\n{edge.KnownClient?.Id}\n{client.Request.Scheme}\n{host}\n{target}";
+        var key = $"{edge.Route!.RouteId}\n{edge.Route.ClusterId}\n{edge.KnownClient?.Id}\n{client.Request.Scheme}\n{host}\n{target}"
+            + string.Concat(StaleRequest.Origin.Select(name => $"\n{fields[name]}"));
+        return settings.Vary.IsEmpty ? key : VariantOf(key, settings.Vary, client);
     }
 
     /// <summary>With the names: the next answer may differ by other fields, and a value under one says nothing about another.</summary>

@@ -4,17 +4,10 @@ using System.Net;
 
 namespace EdgeProxy.Fallbacks;
 
-/// <summary>Which answers may be kept for others, and who may be given one. In doubt: none, nobody.</summary>
+/// <summary>Which answers may be kept for others. In doubt: none.</summary>
 internal static class StaleRules
 {
     private const int VaryMax = 8;
-
-    /// <summary>Parts of names of fields by which requests tell who sends them. `User-Agent` tells only with what.</summary>
-    private static readonly string[] Personal =
-    [
-        "auth", "cookie", "token", "secret", "session", "credential", "password", "signature", "api-key", "apikey", "access-key",
-        "user", "identity", "principal", "account", "tenant", "subject", "email", "client-cert", "ssl-client", "assertion", "jwt", "saml",
-    ];
 
     /// <summary>Fields that the edge writes itself: what an answer owes to them cannot be seen in the client's request.</summary>
     private static readonly string[] Written = ["X-Forwarded-", "Forwarded", EdgeFields.RequestId, "traceparent", "tracestate", "Via"];
@@ -23,30 +16,6 @@ internal static class StaleRules
     private static readonly FrozenSet<string> Fleeting = FrozenSet.Create(StringComparer.OrdinalIgnoreCase,
         "Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authentication-Info", "TE", "Trailer",
         "Transfer-Encoding", "Upgrade", "Age", "Content-Length", EdgeFields.ProxyStatus, EdgeFields.AttemptCount);
-
-    /// <summary>The request could be anybody's: nothing in it tells one client of the edge from another.</summary>
-    /// <param name="keyField">Field in which clients have their key; one that the edge has recognised is not looked at.</param>
-    public static bool IsAnybodys(HttpContext client, string? keyField, bool isKnown)
-    {
-        if (client.MayHaveBody())
-        {
-            return false;
-        }
-
-        foreach (var (name, _) in client.Request.Headers)
-        {
-            var isPersonal = name.Equals(keyField, StringComparison.OrdinalIgnoreCase)
-                ? !isKnown
-                : !name.Equals("User-Agent", StringComparison.OrdinalIgnoreCase)
-                    && Array.Exists(Personal, part => name.Contains(part, StringComparison.OrdinalIgnoreCase));
-            if (isPersonal)
-            {
-                return false;
-            }
-        }
-
-        return !CacheControl.Of(client.Request.Headers.CacheControl).Forbids;
-    }
 
     /// <summary>Whether an answer to such a request may be kept, and by which of the request's fields it differs.</summary>
     /// <param name="vary">Names in lower case, in order.</param>

@@ -81,51 +81,6 @@ public sealed class StaleTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData("Authorization: Bearer a")]
-    [InlineData("Cookie: session=a")]
-    [InlineData("X-Api-Key: a")]
-    public async Task An_answer_to_one_client_is_never_another_s(string line)
-    {
-        await using var edge = await StartAsync();
-        using var personal = Request(line);
-        using var first = await edge.Client.SendAsync(personal, Wait.Deadline);
-        Assert.StartsWith("answer", await first.Content.ReadAsStringAsync(Wait.Deadline), StringComparison.Ordinal);
-        _trouble = "503";
-
-        Assert.Equal("static", await edge.Client.GetStringAsync("/", Wait.Deadline)); // was not kept for others
-
-        _trouble = "";
-        await edge.Client.GetStringAsync("/", Wait.Deadline);
-        _trouble = "503";
-        using var again = Request(line);
-        using var second = await edge.Client.SendAsync(again, Wait.Deadline);
-        Assert.Equal("static", await second.Content.ReadAsStringAsync(Wait.Deadline)); // nor is anybody's given to who has a name
-        Assert.StartsWith("answer", await edge.Client.GetStringAsync("/", Wait.Deadline), StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task Clients_that_the_edge_knows_have_each_their_own()
-    {
-        var clients = """
-            "Clients": { "ApiKey": { "Header": "X-Api-Key", "Keys": {
-              "a": { "Sha256": "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb" },
-              "b": { "Sha256": "3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d" } } } },
-            """;
-        await using var edge = await StartAsync(sections: clients);
-        using var first = await edge.Client.SendAsync(Request("X-Api-Key: a"), Wait.Deadline);
-        _trouble = "503";
-
-        using var mine = await edge.Client.SendAsync(Request("X-Api-Key: a"), Wait.Deadline);
-        using var other = await edge.Client.SendAsync(Request("X-Api-Key: b"), Wait.Deadline);
-        using var nobody = await edge.Client.SendAsync(Request("X-Api-Key: unknown"), Wait.Deadline);
-
-        Assert.Equal("answer 0 to ", await mine.Content.ReadAsStringAsync(Wait.Deadline));
-        Assert.Equal("static", await other.Content.ReadAsStringAsync(Wait.Deadline));
-        Assert.Equal("static", await nobody.Content.ReadAsStringAsync(Wait.Deadline));
-        Assert.Equal("static", await edge.Client.GetStringAsync("/", Wait.Deadline));
-    }
-
-    [Theory]
     [InlineData("Cache-Control", "no-store")]
     [InlineData("Cache-Control", "private")]
     [InlineData("Set-Cookie", "a=b")]

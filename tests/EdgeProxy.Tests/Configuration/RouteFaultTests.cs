@@ -16,6 +16,8 @@ public sealed class RouteFaultTests
         { "invalid_value", ".Hedge.After", null, """ "Hedge": { "After": §"p99" }""" },
         { "out_of_range", ".Hedge.After", null, """ "Hedge": { "After": §"2m" }""" },
         { "missing_key", ".Fallback", null, """ "Fallback": §{ "On": [ "open" ] }""" },
+        { "invalid_value", ".Fallback.Stale.Ignore[1]", null, """ "Fallback": { "Stale": { "Ignore": [ "CF-Ray", §"cookie" ] } }""" },
+        { "invalid_value", ".Fallback.Stale.Vary[0]", null, """ "Fallback": { "Stale": { "Vary": [ §"X A" ] } }""" },
         { "unknown_cluster", ".Fallback.Cluster", null, """ "Fallback": { "Cluster": §"nowhere" }""" },
         { "invalid_value", ".Fallback.Cluster", null, """ "Fallback": { "Cluster": §"C" }""" },
         { "invalid_value", ".Fallback.On[1]", null, """ "Fallback": { "Static": {}, "On": [ "503", §"404" ] }""" },
