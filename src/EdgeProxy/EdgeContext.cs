@@ -134,6 +134,9 @@ internal sealed class EdgeContext(Revision revision, string requestId, long star
     /// </summary>
     public Func<bool>? HasGotClose { get; set; }
 
+    /// <summary>Path and query toward the destination, when transforms of the route change them; null: they leave as they came.</summary>
+    public Yarp.RequestTarget? Target { get; set; }
+
     /// <summary>Address of the destination that the request was sent to last; null when to none.</summary>
     public string? SentTo { get; set; }
 

@@ -1,5 +1,4 @@
 using EdgeProxy.Configuration;
-using Yarp.ReverseProxy.Transforms;
 using Yarp.ReverseProxy.Transforms.Builder;
 
 namespace EdgeProxy.Yarp;
@@ -23,9 +22,7 @@ internal sealed class EdgeTransformProvider(Revisions revisions, TimeProvider ti
         context.RequestTransforms.Insert(0, new RequestFieldsTransform(forwarded));
         context.RequestTransforms.Insert(1, new UpgradeTransform());
 
-        var pathChanges = context.RequestTransforms.Any(t => t is PathStringTransform or PathRouteValuesTransform);
-        var queryChanges = context.RequestTransforms.Any(t => t is QueryParameterTransform or QueryParameterRemoveTransform);
-        context.RequestTransforms.Add(new TargetTransform(pathChanges, queryChanges));
+        context.RequestTransforms.Add(new TargetTransform());
 
         if (context.CopyResponseHeaders is false)
         {

@@ -8,7 +8,15 @@ internal static class OutgoingRequest
     private static readonly HttpRequestOptionsKey<HttpContext> Key = new("edgeproxy.request");
 
     /// <summary>A target goes on byte for byte: YARP would decode and encode it anew.</summary>
-    public static readonly UriCreationOptions AsWritten = new() { DangerousDisablePathAndQueryCanonicalization = true };
+    private static readonly UriCreationOptions AsWritten = new() { DangerousDisablePathAndQueryCanonicalization = true };
+
+    /// <summary>A target at a destination: one slash between its address and the path, and never a target without any path.</summary>
+    public static Uri At(string address, ReadOnlySpan<char> path, ReadOnlySpan<char> query)
+    {
+        var prefix = path.IsEmpty ? address : address.AsSpan().TrimEnd('/');
+        var isBare = path.IsEmpty && address.IndexOf('/', address.IndexOf("://", StringComparison.Ordinal) + 3) < 0;
+        return new Uri(string.Concat(prefix, isBare ? "/" : path, query), AsWritten);
+    }
 
     public static void SentFor(this HttpRequestMessage request, HttpContext context) => request.Options.Set(Key, context);
 
@@ -19,7 +27,9 @@ internal static class OutgoingRequest
         var prefix = from.Address.AsSpan().TrimEnd('/');
         if (target.StartsWith(prefix, StringComparison.OrdinalIgnoreCase))
         {
-            request.RequestUri = new Uri(string.Concat(to.Address.AsSpan().TrimEnd('/'), target[prefix.Length..]), AsWritten);
+            var rest = target[prefix.Length..];
+            var query = rest.IndexOf('?') is var at and >= 0 ? at : rest.Length;
+            request.RequestUri = At(to.Address, rest[..query], rest[query..]);
         }
 
         if (request.Headers.Host == from.Host)

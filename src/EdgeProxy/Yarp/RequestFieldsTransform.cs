@@ -26,6 +26,7 @@ internal sealed class RequestFieldsTransform(bool forwarded) : RequestTransform
         var edge = http.Edge();
         context.ProxyRequest.SentFor(http);
         edge.SentTo = context.DestinationPrefix;
+        edge.Target = null; // of a forward to another cluster
 
         RemoveNominated(context, http.Request.Headers.Connection);
         CopyFraming(context);
