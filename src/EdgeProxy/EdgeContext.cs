@@ -134,6 +134,9 @@ internal sealed class EdgeContext(Revision revision, string requestId, long star
     /// </summary>
     public Func<bool>? HasGotClose { get; set; }
 
+    /// <summary>How many edges the request has come through before this one.</summary>
+    public int Hops { get; set; }
+
     /// <summary>Path and query toward the destination, when transforms of the route change them; null: they leave as they came.</summary>
     public Yarp.RequestTarget? Target { get; set; }
 

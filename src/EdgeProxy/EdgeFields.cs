@@ -11,6 +11,9 @@ internal static class EdgeFields
     /// <summary>To a destination: which attempt this is, from 1.</summary>
     public const string Attempt = "X-Edge-Attempt";
 
+    /// <summary>To a destination: how many edges the request has come through, this one included.</summary>
+    public const string Hops = "X-Edge-Hops";
+
     /// <summary>On an answer that took more than one attempt: how many. Whoever stands before the edge need not try again.</summary>
     public const string AttemptCount = "X-Edge-Attempt-Count";
 

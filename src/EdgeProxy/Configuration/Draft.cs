@@ -112,6 +112,8 @@ internal sealed record RouteDraft(Entry Entry, RouteConfig Config)
             MaxCost = Entry.Section.Has("MaxCost") ? Entry.Section.Number("MaxCost") * Rate.Token : long.MaxValue,
             RequireClient = Entry.Section.Switch("RequireClient"),
             NormalizesUpstreamErrors = RouteSection.NormalizesUpstreamErrors(Entry.Section),
+            FailureFields = ResponseFieldChange.OfFailures(Config.Transforms),
+            RewritesLocation = Entry.Section.Switch("RewriteLocation"),
             Owner = Entry.Section.Text("Owner"),
         };
     }

@@ -84,6 +84,9 @@ internal sealed record RequestOptions
     /// <summary>Path and query as received. 256 to 65536; default 8192. More is 414.</summary>
     public int TargetBytes { get; init; } = 8_192;
 
+    /// <summary>Edges that a request may have come through already. 1 to 100; default 10. As many or more is 508.</summary>
+    public int MaxHops { get; init; } = 10;
+
     /// <summary>Request body. 0 to 2^53; default 30000000. More is 413. Not for gRPC and upgraded connections.</summary>
     public long BodyBytes { get; init; } = 30_000_000;
 }

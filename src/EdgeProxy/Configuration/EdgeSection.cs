@@ -44,7 +44,10 @@ internal static class EdgeSection
         new Key("BodyBytes", new NumberShape(0, 1L << 53),
             "Request body, in bytes. More is 413. Not for upgraded connections, nor for gRPC over HTTP/2 on both sides; "
             + "a route's MaxRequestBodySize overrides it.")
-        { Default = "30000000" });
+        { Default = "30000000" },
+        new Key("MaxHops", new NumberShape(1, 100),
+            "Edges that a request may have come through, as `X-Edge-Hops` counts them. As many or more is 508: a route leads back.")
+        { Default = "10" });
 
     private static readonly ObjectShape Connections = new(
         new Key("Max", new NumberShape(1, 10_000_000),
@@ -111,6 +114,7 @@ internal static class EdgeSection
                 HeaderCount = (int)requests.Number("HeaderCount"),
                 TargetBytes = (int)requests.Number("TargetBytes"),
                 BodyBytes = requests.Number("BodyBytes"),
+                MaxHops = (int)requests.Number("MaxHops"),
             },
             Connections = new ConnectionLimits
             {

@@ -42,7 +42,8 @@ internal static class FallbackChecks
         {
             foreach (var name in ignored.Items.OfType<ScalarNode>().Where(name => Credentials.Contains(name.Text)))
             {
-                faults.Error(FaultCodes.InvalidValue, name, $"{name.Shown} tells one client from another, or asks for a part: it cannot be ignored");
+                faults.Error(
+                    FaultCodes.InvalidValue, name, $"{name.Shown} tells one client from another, or asks for a part: it cannot be ignored");
             }
         }
     }

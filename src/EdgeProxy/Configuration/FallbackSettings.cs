@@ -72,7 +72,8 @@ internal static class FallbackSection
     public static ObjectShape Shape { get; } = new(
         new Key("On", new ListShape(Cause, 1) { Distinct = true },
             "What counts as a failure. Absent: transport, timeout, open, no_destination and 503."),
-        new Key("Stale", StaleSection.Shape, "The last good answer to the same request, from memory; GET alone, and only what a shared cache may keep."),
+        new Key("Stale", StaleSection.Shape,
+            "The last good answer to the same request, from memory; GET alone, and only what a shared cache may keep."),
         new Key("Cluster", new TextShape { Meaning = "the id of a cluster" }, "Another cluster to ask, within the same `Timeout`."),
         new Key("Static", Static, "An answer that is always the same, when nothing else is left."));
 

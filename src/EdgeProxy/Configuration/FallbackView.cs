@@ -11,11 +11,16 @@ internal sealed record FallbackView(IReadOnlyList<string> On, StaleView? Stale, 
                 .Where(one => one != FallbackCause.None && fallback.On.HasFlag(one)).Select(FallbackSection.NameOf),
             .. fallback.Statuses.Order().Select(status => status.ToString(CultureInfo.InvariantCulture)),
         ],
-        fallback.Stale is { } stale ? new StaleView(stale.MaxAge, stale.Vary, [.. stale.Ignore.Order(StringComparer.OrdinalIgnoreCase)]) : null,
+        StaleView.Of(fallback.Stale),
         fallback.Cluster,
         fallback.Static is { } answer ? new StaticView(answer.Status, answer.ContentType, answer.Body.Length) : null);
 }
 
-internal sealed record StaleView(TimeSpan MaxAge, IReadOnlyList<string> Vary, IReadOnlyList<string> Ignore);
+internal sealed record StaleView(TimeSpan MaxAge, IReadOnlyList<string> Vary, IReadOnlyList<string> Ignore)
+{
+    public static StaleView? Of(StaleSettings? stale) => stale is null
+        ? null
+        : new StaleView(stale.MaxAge, stale.Vary, [.. stale.Ignore.Order(StringComparer.OrdinalIgnoreCase)]);
+}
 
 internal sealed record StaticView(int Status, string ContentType, int BodyBytes);

@@ -26,6 +26,11 @@ internal static class RouteChecks
                 faults.Error(FaultCodes.ConflictingKeys, route.Find(other)!, $"{one} and {other} are both set; they say the same thing");
             }
         }
+
+        if (route.Switch("RewriteLocation") && !route.Items("Transforms").Any(transform => transform.Knows("PathRemovePrefix")))
+        {
+            faults.Error(FaultCodes.MissingKey, route.Find("RewriteLocation")!, "RewriteLocation needs a PathRemovePrefix in Transforms");
+        }
     }
 
     private static void CheckMatch(RouteDraft route, RouteTemplates templates, FaultList faults)

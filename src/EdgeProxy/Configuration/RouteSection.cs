@@ -83,6 +83,9 @@ internal static class RouteSection
         new Key("CorsPolicy", CodeOnly("Disable"), "`Disable` only: the edge answers no CORS itself, with or without this key."),
         new Key("Transforms", new ListShape(TransformSection.Shape),
             "Changes to request and response, in order; see YARP's transforms."),
+        new Key("RewriteLocation", new SwitchShape(),
+            "`Location` and `Content-Location` that lead to the destination get back the prefix that `PathRemovePrefix` has taken away.")
+        { Default = "false" },
         new Key("Metadata", Metadata, "Texts for extensions."));
 
     public static bool NormalizesUpstreamErrors(Section route) => route.Text("NormalizeUpstreamErrors") is NonConforming;

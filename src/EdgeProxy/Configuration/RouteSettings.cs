@@ -40,6 +40,12 @@ internal sealed record RouteSettings
     /// <summary>Failing answers of upstreams that are not problem+json get the one error format. Default false.</summary>
     public bool NormalizesUpstreamErrors { get; init; }
 
+    /// <summary>The route's response transforms that hold for failures of the edge's own.</summary>
+    public ImmutableArray<ResponseFieldChange> FailureFields { get; init; } = [];
+
+    /// <summary>A `Location` of the destination gets back the prefix that `PathRemovePrefix` has taken. Default false.</summary>
+    public bool RewritesLocation { get; init; }
+
     /// <summary>How many of its requests may be under way at once; null: any number.</summary>
     public ConcurrencySettings? Concurrency { get; init; }
 

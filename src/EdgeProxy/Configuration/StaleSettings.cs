@@ -27,7 +27,7 @@ internal static class StaleSection
         new Key("MaxAge", new DurationShape(TimeSpan.FromSeconds(1), TimeSpan.FromDays(1)), "How long ago it may have come.")
         { Default = "5m" },
         new Key("Vary", new ListShape(Field, 1, FieldsMax) { Distinct = true },
-            "Request fields beyond the harmless ones that requests may have: who sends other values gets no answer that was kept for these."),
+            "Request fields beyond the harmless ones that requests may have: other values get no answer that was kept for these."),
         new Key("Ignore", new ListShape(Field, 1, FieldsMax) { Distinct = true },
             "Request fields that answers do not depend on, such as a number that a CDN gives each request."));
 

@@ -11,7 +11,12 @@ internal static class ErrorWriter
         var edge = context.Edge();
         edge.AnsweredByEdge = !failure.IsUpstreams;
         StartAfresh(context, failure);
+        context.Response.StatusCode = failure.Status;
         WriteFields(context.Response, failure, edge);
+        if (!failure.IsUpstreams && edge.Route is { FailureFields: { IsEmpty: false } changes })
+        {
+            RouteFields.Apply(context.Response.Headers, changes); // on an upstream's they are already
+        }
 
         var request = context.Request;
         if (GrpcAnswer.IsExpected(request.ContentType))
@@ -20,12 +25,18 @@ internal static class ErrorWriter
             return Task.CompletedTask;
         }
 
-        context.Response.StatusCode = failure.Status;
-        context.Response.Headers.Vary = "Accept";
+        context.Response.Headers.Vary = WithAccept(context.Response.Headers.Vary);
         var body = Negotiate(context, failure, edge);
         context.Response.ContentLength = body.Length;
         return HttpMethods.IsHead(request.Method) ? Task.CompletedTask : context.Response.Body.WriteAsync(body).AsTask();
     }
+
+    /// <summary>The body's form depends on `Accept`; what else the response depends on stays.</summary>
+    private static StringValues WithAccept(StringValues vary) =>
+        StringValues.IsNullOrEmpty(vary) ? "Accept"
+        : vary.ToString().Split(',', StringSplitOptions.TrimEntries).Any(
+            name => name == "*" || name.Equals("Accept", StringComparison.OrdinalIgnoreCase)) ? vary
+        : StringValues.Concat(vary, "Accept");
 
     private static byte[] Negotiate(HttpContext context, EdgeFailure failure, EdgeContext edge)
     {
@@ -47,7 +58,7 @@ internal static class ErrorWriter
         var edge = context.Edge();
         var error = failure?.Error;
         var headers = context.Response.Headers;
-        var upstreams = failure is { IsUpstreams: true } ? UpstreamFields.Of(headers, edge) : null;
+        var upstreams = failure is { IsUpstreams: true } ? UpstreamFields.Of(headers) : null;
         var connection = headers.Connection;
         var limit = headers["RateLimit"];
         var policy = headers["RateLimit-Policy"];

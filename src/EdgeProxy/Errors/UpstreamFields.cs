@@ -3,23 +3,20 @@ using Microsoft.Extensions.Primitives;
 
 namespace EdgeProxy.Errors;
 
-/// <summary>Fields of a failing answer that stay when its body is replaced: what they say is not about the body.</summary>
+/// <summary>Fields of a failing answer when its body is replaced: all stay but those that are about the body.</summary>
 internal static class UpstreamFields
 {
-    private static readonly FrozenSet<string> Names = FrozenSet.Create(StringComparer.OrdinalIgnoreCase,
-        "Retry-After", "WWW-Authenticate", "Proxy-Authenticate", "Allow", "Location", "Set-Cookie",
-        EdgeFields.Fallback, EdgeFields.AttemptCount, EdgeFields.ProxyStatus);
+    /// <summary>What a body is, how it is coded and framed, and how long it may be kept.</summary>
+    private static readonly FrozenSet<string> OfBody = FrozenSet.Create(StringComparer.OrdinalIgnoreCase,
+        "Content-Type", "Content-Length", "Content-Encoding", "Content-Language", "Content-Location", "Content-Disposition", "Content-MD5",
+        "Content-Digest", "Repr-Digest", "Digest", "Transfer-Encoding", "Trailer", "Cache-Control", "Expires", "Age", "Pragma");
 
-    /// <summary>What browsers let pages read, and what limits say.</summary>
-    private static readonly string[] Prefixes = ["Access-Control-", "RateLimit", "X-RateLimit-"];
-
-    public static List<KeyValuePair<string, StringValues>> Of(IHeaderDictionary fields, EdgeContext edge)
+    public static List<KeyValuePair<string, StringValues>> Of(IHeaderDictionary fields)
     {
         var kept = new List<KeyValuePair<string, StringValues>>();
         foreach (var field in fields)
         {
-            if (Names.Contains(field.Key) || field.Key.Equals(edge.Route?.CostHeader, StringComparison.OrdinalIgnoreCase)
-                || Array.Exists(Prefixes, prefix => field.Key.StartsWith(prefix, StringComparison.OrdinalIgnoreCase)))
+            if (!OfBody.Contains(field.Key))
             {
                 kept.Add(field);
             }

@@ -17,7 +17,7 @@ internal static class StaleRequest
     public static readonly ImmutableArray<string> Origin =
         ["X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Prefix"];
 
-    /// <summary>Fields of negotiation, of conditions, of the connection, of traces, and those that edges and proxies write for all.</summary>
+    /// <summary>Fields of negotiation, conditions, the connection and traces, and those that edges and proxies write for all.</summary>
     private static readonly FrozenSet<string> Harmless = FrozenSet.Create(StringComparer.OrdinalIgnoreCase,
     [
         "Accept", "User-Agent", "Host", "Cache-Control", "Pragma", "Origin", "Referer", "Connection", "TE", "Upgrade-Insecure-Requests",
@@ -37,7 +37,7 @@ internal static class StaleRequest
         && !CacheControl.Of(client.Request.Headers.CacheControl).Forbids;
 
     /// <summary>Nothing in the request tells one client of the edge from another, but for what is a part of the key.</summary>
-    /// <param name="vary">What the answer says that it depends on. A credential by itself is nobody else's all the same (RFC 9111, 3.5).</param>
+    /// <param name="vary">What the answer says that it depends on. `Authorization` is never enough (RFC 9111, 3.5).</param>
     public static bool IsAnybodys(HttpContext client, StaleSettings settings, ImmutableArray<string> vary)
     {
         var edge = client.Edge();

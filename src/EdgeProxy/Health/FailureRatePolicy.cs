@@ -88,7 +88,7 @@ internal sealed class FailureRatePolicy(IDestinationHealthUpdater updater, Healt
             when context.Edge().HasGotClose?.Invoke() is true => false,
         ForwarderError.Request or ForwarderError.RequestBodyDestination when context.Request.Body is Upload { IsHeldUp: true } upload
             && (upload.WasCutOff || UpstreamFaults.Of(context.GetForwarderErrorFeature()?.Exception) == UpstreamFault.Closed) => null,
-        null or ForwarderError.None => context.Response.StatusCode is >= 500 and not (501 or 505),
+        null or ForwarderError.None => context.Response.StatusCode is >= 500 and not (501 or 505 or 508),
         ForwarderError.Request or ForwarderError.RequestTimedOut or ForwarderError.RequestBodyDestination
             or ForwarderError.ResponseHeaders or ForwarderError.ResponseBodyDestination
             or ForwarderError.UpgradeRequestDestination or ForwarderError.UpgradeResponseDestination => true,

@@ -26,7 +26,7 @@ internal static class ReceivedFields
     /// <summary>Fields that destinations read as `X_NAME` as well, such as those behind CGI and WSGI, where both look the same.</summary>
     private static readonly FrozenSet<string> Twinned = FrozenSet.Create(StringComparer.OrdinalIgnoreCase,
         EdgeFields.RequestId, RealIp, "Transfer-Encoding", "Content-Length", "Content-Type", "Proxy-Authorization", "Keep-Alive",
-        EdgeFields.DecisionToken, EdgeFields.Attempt);
+        EdgeFields.DecisionToken, EdgeFields.Attempt, EdgeFields.Hops);
 
     /// <summary>Removes them. To be called once, when the edge has read what is for itself.</summary>
     public static void Clean(IHeaderDictionary fields, EdgeContext edge, bool isHttp1)
@@ -59,7 +59,8 @@ internal static class ReceivedFields
         'f' => !edge.PeerIsTrusted && Is(name, Forwarded),
         't' => (isHttp1 && Is(name, TransferCodings)) // on HTTP/2 the server lets `trailers` pass alone
             || (!edge.ContinuesTrace && (Is(name, TraceParent) || Is(name, TraceState))),
-        'x' => Is(name, EdgeFields.DecisionToken) || Is(name, EdgeFields.Attempt) || (!edge.PeerIsTrusted && IsForTrustedPeers(name)),
+        'x' => Is(name, EdgeFields.DecisionToken) || Is(name, EdgeFields.Attempt) || Is(name, EdgeFields.Hops)
+            || (!edge.PeerIsTrusted && IsForTrustedPeers(name)),
         _ => false,
     }
         ? !IsKeyOfClients(name, edge) // that one goes when its client is known

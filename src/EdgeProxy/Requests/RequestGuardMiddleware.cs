@@ -29,14 +29,21 @@ internal sealed class RequestGuardMiddleware(RequestDelegate next)
         }
 
         var edge = context.Edge();
-        if ((CheckScheme(context, request) ?? RequestRules.Check(request, edge.Revision.Edge.Requests, isWebSocket, edge.PeerIsTrusted))
-            is { } error)
+        var limits = edge.Revision.Edge.Requests;
+        if ((CheckScheme(context, request) ?? RequestRules.Check(request, limits, isWebSocket, edge.PeerIsTrusted)) is { } error)
         {
             context.Fail(error);
             return Task.CompletedTask;
         }
 
-        ReceivedFields.Clean(request.Headers, context.Edge(), RequestRules.IsHttp1(request.Protocol));
+        edge.Hops = HopCount.Of(request.Headers[EdgeFields.Hops]);
+        if (edge.Hops >= limits.MaxHops)
+        {
+            context.Fail(EdgeErrors.LoopDetected);
+            return Task.CompletedTask;
+        }
+
+        ReceivedFields.Clean(request.Headers, edge, RequestRules.IsHttp1(request.Protocol));
         return next(context);
     }
 

@@ -25,7 +25,7 @@ internal static class Verdicts
 {
     public static Verdict OfStatus(int status) => status switch
     {
-        501 or 505 => Verdict.Alive, // about the request, not about the destination
+        501 or 505 or 508 => Verdict.Alive, // about the request, not about the destination
         502 or 503 or 504 => Verdict.HardFailure,
         >= 500 or 429 => Verdict.Failure,
         >= 400 => Verdict.Alive,

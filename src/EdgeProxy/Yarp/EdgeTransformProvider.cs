@@ -24,12 +24,20 @@ internal sealed class EdgeTransformProvider(Revisions revisions, TimeProvider ti
 
         context.RequestTransforms.Add(new TargetTransform());
 
+        context.ResponseTransforms.Insert(0, new UpgradeRequired());
+        context.ResponseTrailersTransforms.Insert(0, new TrailerFields());
         if (context.CopyResponseHeaders is false)
         {
             context.ResponseTransforms.Insert(0, new ResponseLengthTransform());
         }
 
-        if (revisions.Offered.Routes.GetValueOrDefault(context.Route.RouteId)?.NormalizesUpstreamErrors is true)
+        var settings = revisions.Offered.Routes.GetValueOrDefault(context.Route.RouteId);
+        if (settings?.RewritesLocation is true)
+        {
+            context.ResponseTransforms.Insert(0, LocationTransform.Of(context.Route));
+        }
+
+        if (settings?.NormalizesUpstreamErrors is true)
         {
             context.ResponseTransforms.Add(new NormalisingTransform(time));
         }

@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using System.Globalization;
 using Microsoft.Extensions.Primitives;
 using Yarp.ReverseProxy.Transforms;
 
@@ -38,6 +39,7 @@ internal sealed class RequestFieldsTransform(bool forwarded) : RequestTransform
         var fields = context.ProxyRequest.Headers;
         fields.Remove(EdgeFields.RequestId);
         fields.TryAddWithoutValidation(EdgeFields.RequestId, edge.RequestId);
+        fields.TryAddWithoutValidation(EdgeFields.Hops, (edge.Hops + 1).ToString(CultureInfo.InvariantCulture));
         fields.Remove(TraceParentField);
         fields.TryAddWithoutValidation(TraceParentField, edge.TraceParent);
         if (HttpMethods.IsConnect(http.Request.Method))

@@ -110,7 +110,7 @@ internal static class ResponseFields
     }
 
     /// <summary>Whether one of the members of the list speaks in the name of this edge.</summary>
-    private static bool Names(HeaderStringValues status, string edgeName)
+    public static bool Names(HeaderStringValues status, string edgeName)
     {
         foreach (var line in status)
         {

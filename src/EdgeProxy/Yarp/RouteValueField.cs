@@ -30,7 +30,8 @@ internal sealed class RouteValueField(string field, string key, bool append, boo
         var values = append ? existing : StringValues.Empty;
         if (value is not null)
         {
-            values = StringValues.Concat(values, isUtf8 || Ascii.IsValid(value) ? value : Encoding.Latin1.GetString(Encoding.UTF8.GetBytes(value)));
+            values = StringValues.Concat(
+                values, isUtf8 || Ascii.IsValid(value) ? value : Encoding.Latin1.GetString(Encoding.UTF8.GetBytes(value)));
         }
 
         if (values.Count > 0)

@@ -27,7 +27,8 @@ internal sealed class RouteValueText
     /// <summary>For a path. Null: the request has no such value.</summary>
     public string? InPath(string name, HttpContext http) => AsReceived(name, http) ?? (Decoded(name, http) is { } value
         ? RequestTarget.Escape(value)
-            .Replace("%252F", "%2F", StringComparison.Ordinal).Replace("%252f", "%2f", StringComparison.Ordinal) // routing leaves these alone
+            .Replace("%252F", "%2F", StringComparison.Ordinal) // routing leaves these alone
+            .Replace("%252f", "%2f", StringComparison.Ordinal)
         : null);
 
     /// <summary>For a query: what would end the value there is escaped as well. Null: the request has no such value.</summary>

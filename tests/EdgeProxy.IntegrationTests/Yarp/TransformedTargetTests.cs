@@ -9,7 +9,8 @@ public sealed class TransformedTargetTests
     private static readonly string[] Tails =
     [
         "@types%2fcors", "a%2Fb", "a%252Fb", "a%20b", "a+b", "a%2Bb", "cars;color=red/x", "a,b", "x(1)'!*", "a:b@c", "caf%C3%A9", "caf%E9",
-        "%41", "a//b", "dir/", "a%5Cb", "a%3Fb", "a%23b", "~u", "a[0]", "a|b", "a\"b", "$x&y=z", "%E2%82%AC%41?q=%2F&Q", "", "/", "a/./b/../c",
+        "%41", "a//b", "dir/", "a%5Cb", "a%3Fb", "a%23b", "~u", "a[0]", "a|b", "a\"b", "$x&y=z", "%E2%82%AC%41?q=%2F&Q",
+        "", "/", "a/./b/../c",
     ];
 
     [Theory]
@@ -98,7 +99,8 @@ public sealed class TransformedTargetTests
         await using var edge = await Edge.StartAsync($$"""
             "ReverseProxy": {
               "Routes": { "all": { "ClusterId": "down", "Match": { "Path": "/api/{**rest}" }, "Fallback": { "Cluster": "other" },
-                "Transforms": [ { "PathRemovePrefix": "/api" }, { "PathPrefix": "/v1" }, { "QueryValueParameter": "v", "Append": "1" } ] } },
+                "Transforms": [
+                  { "PathRemovePrefix": "/api" }, { "PathPrefix": "/v1" }, { "QueryValueParameter": "v", "Append": "1" } ] } },
               "Clusters": {
                 "down": { "Destinations": { "a": { "Address": "http://127.0.0.1:9/", "State": "Down" } } },
                 "other": { "Destinations": { "b": { "Address": "{{other.Address}}base" } } } } }

@@ -15,6 +15,7 @@ public sealed class RouteFaultTests
         { "unknown_key", ".Idempotency", null, """§"Idempotency": {}""" },
         { "invalid_value", ".Hedge.After", null, """ "Hedge": { "After": §"p99" }""" },
         { "out_of_range", ".Hedge.After", null, """ "Hedge": { "After": §"2m" }""" },
+        { "missing_key", ".RewriteLocation", null, """ "RewriteLocation": §true, "Transforms": [ { "PathPrefix": "/a" } ]""" },
         { "missing_key", ".Fallback", null, """ "Fallback": §{ "On": [ "open" ] }""" },
         { "invalid_value", ".Fallback.Stale.Ignore[1]", null, """ "Fallback": { "Stale": { "Ignore": [ "CF-Ray", §"cookie" ] } }""" },
         { "invalid_value", ".Fallback.Stale.Vary[0]", null, """ "Fallback": { "Stale": { "Vary": [ §"X A" ] } }""" },
