@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Net;
 using System.Text;
 using EdgeProxy.Configuration;
 using EdgeProxy.Connections;
@@ -29,7 +28,7 @@ internal static class Listeners
             kestrel.ApplicationServices.GetRequiredService<DiagnosticListener>());
         foreach (var (place, listener) in edge.Listen.Index())
         {
-            kestrel.Listen(EndPointOf(BindingAddress.Parse(listener.Url)), options => Configure(options, listener, place));
+            kestrel.Listen(ListenAddresses.EndPointOf(BindingAddress.Parse(listener.Url)), options => Configure(options, listener, place));
         }
     }).ConfigureServices(services =>
         services.Configure<SocketTransportOptions>(sockets => sockets.CreateBoundListenSocket = ListenSockets.Bind));
@@ -109,13 +108,14 @@ internal static class Listeners
     {
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxRequestBodySize = Admin.AdminListener.BodyBytesMax;
-        kestrel.Listen(EndPointOf(BindingAddress.Parse(admin.Listen)), options =>
+        kestrel.Listen(ListenAddresses.EndPointOf(BindingAddress.Parse(admin.Listen)), options =>
         {
             options.Protocols = HttpProtocols.Http1;
             var connections = options.ApplicationServices.GetRequiredService<Admin.AdminConnections>();
             options.Use(next => connection => connections.OnConnectionAsync(connection, next));
         });
-    });
+    }).ConfigureServices(services =>
+        services.Configure<SocketTransportOptions>(sockets => sockets.CreateBoundListenSocket = ListenSockets.Bind));
 
     public static void AddEdgeLogging(this ILoggingBuilder logging)
     {
@@ -138,13 +138,4 @@ internal static class Listeners
         logging.AddFilter("Yarp.ReverseProxy.SessionAffinity", LogLevel.Critical);
         logging.AddFilter("Yarp.ReverseProxy.Health", LogLevel.Error); // a line a failed probe; the edge logs a line a change
     }
-
-    private static IPEndPoint EndPointOf(BindingAddress address) => new(
-        address.Host switch
-        {
-            "localhost" => IPAddress.Loopback,
-            "*" or "+" => IPAddress.IPv6Any,
-            var host => IPAddress.Parse(host.Trim('[', ']')),
-        },
-        address.Port);
 }

@@ -65,6 +65,35 @@ public sealed class VerbTests
     }
 
     [Fact]
+    public async Task Check_takes_warnings_for_errors_when_it_is_to_be_strict()
+    {
+        using var folder = Configuration(Good.Replace("/{**rest}", "/**", StringComparison.Ordinal));
+
+        Assert.StartsWith("ok: ", await Shell.RunAsync($"{Binary} check .", folder.Path));
+        var text = await Shell.RunAsync($"{Binary} check . --strict --format json; test $? = 1", folder.Path);
+
+        var fault = Assert.Single(JsonDocument.Parse(text).RootElement.GetProperty("faults").EnumerateArray());
+        Assert.Equal("error", fault.GetProperty("severity").GetString());
+        Assert.Equal("literal_star", fault.GetProperty("code").GetString());
+        Assert.Equal("/{**rest}", fault.GetProperty("suggestion").GetString());
+    }
+
+    [Fact]
+    public async Task Check_needs_neither_certificates_nor_variables_where_it_is_told_so()
+    {
+        using var folder = Configuration(Good.Insert(Good.IndexOf('{', StringComparison.Ordinal) + 1, """
+            "Edge": { "Listen": [ { "Url": "https://127.0.0.1:8443", "Certificates": [ { "Path": "no-such.pem" } ] } ],
+                      "Admin": { "Listen": "http://0.0.0.0:9901", "Token": "${NOBODY_SETS_THIS}" } },
+            """));
+
+        var faults = await Shell.RunAsync($"{Binary} check . 2>&1; test $? = 1", folder.Path);
+        Assert.Contains("error unset_variable", faults);
+        Assert.Contains("error invalid_certificate", faults);
+        Assert.StartsWith(
+            "ok, as far as it can be told", await Shell.RunAsync($"{Binary} check . --without-files --allow-unset --strict", folder.Path));
+    }
+
+    [Fact]
     public async Task A_key_that_was_pasted_in_place_of_its_hash_is_not_printed()
     {
         using var folder = Configuration("""{ "Clients": { "ApiKey": { "Keys": { "acme": { "Sha256": "hunter2" } } } } }""");

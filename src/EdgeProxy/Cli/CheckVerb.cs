@@ -19,15 +19,36 @@ internal static class CheckVerb
         var path = new Argument<string>("PATH") { Description = "Configuration file or folder", DefaultValueFactory = _ => "config" };
         var format = new Option<string>("--format") { Description = "text or json", DefaultValueFactory = _ => "text" };
         format.AcceptOnlyFromAmong("text", "json");
-        var command = new Command("check", "Validate a configuration and print every fault") { path, format };
-        command.SetAction((parsed, _) => CheckAsync(parsed.GetValue(path)!, parsed.GetValue(format)!));
+        var strict = new Option<bool>("--strict") { Description = "Warnings are errors" };
+        var withoutFiles = new Option<bool>("--without-files") { Description = "Do not look for the files that it names" };
+        var allowUnset = new Option<bool>("--allow-unset") { Description = "A variable that is not set may hold anything" };
+        var command = new Command("check", "Validate a configuration and print every fault")
+        {
+            path, format, strict, withoutFiles, allowUnset,
+        };
+        command.SetAction((parsed, cancellation) =>
+        {
+            var options = new ReadOptions
+            {
+                Variables = Variables.OfProcess with { UnsetIsUnknown = parsed.GetValue(allowUnset) },
+                LooksAtFiles = !parsed.GetValue(withoutFiles),
+                TakesPipe = true,
+                Cancellation = cancellation,
+            };
+            return CheckAsync(parsed.GetValue(path)!, options, parsed.GetValue(format) == "json", parsed.GetValue(strict));
+        });
         return command;
     }
 
-    private static async Task<int> CheckAsync(string path, string format)
+    private static async Task<int> CheckAsync(string path, ReadOptions options, bool asJson, bool isStrict)
     {
-        var read = await ConfigurationCheck.OfFilesAsync(path, TimeProvider.System, takesPipe: true);
-        if (format == "json")
+        var read = await ConfigurationCheck.OfFilesAsync(path, TimeProvider.System, options);
+        if (isStrict && !read.Faults.IsEmpty)
+        {
+            read = read with { Revision = null, Faults = [.. read.Faults.Select(fault => fault with { Severity = FaultSeverity.Error })] };
+        }
+
+        if (asJson)
         {
             await Console.Out.WriteLineAsync(ToJson(read));
         }
@@ -36,14 +57,14 @@ internal static class CheckVerb
             Print(read);
         }
 
-        return read.Revision is null ? Verbs.Failure : Verbs.Success;
+        return read.IsValid ? Verbs.Success : Verbs.Failure;
     }
 
     /// <summary>What `--format json` prints; the admin API answers a posted document with the same.</summary>
     public static string ToJson(ReadResult read) => JsonSerializer.Serialize(
         new
         {
-            valid = read.Revision is not null,
+            valid = read.IsValid,
             revision = read.Revision?.Id,
             faults = read.Faults.Select(fault => new
             {
@@ -71,6 +92,10 @@ internal static class CheckVerb
             Console.Out.WriteLine(
                 $"ok: {Counted.Of(revision.Routes.Count, "route")}, {Counted.Of(revision.Clusters.Count, "cluster")},"
                 + $" {Counted.Of(revision.Policies.Count, "rate limit")}; revision {revision.Id}");
+        }
+        else if (read.IsValid)
+        {
+            Console.Out.WriteLine($"ok, as far as it can be told without the variables of {Counted.Of(read.Unknown, "value")}");
         }
     }
 }

@@ -6,11 +6,16 @@ namespace EdgeProxy.Clients;
 /// <summary>The `Clients` section: its keys, how they become a <see cref="ClientDirectory"/>, and what else must hold.</summary>
 internal static class ClientSection
 {
+    /// <summary>Keys of one client at a time.</summary>
+    private const int KeysMax = 10;
+
     private static readonly ImmutableArray<Key> ApiKeyEntry =
     [
         new Key("Sha256",
-            new TextShape { Pattern = "^[0-9a-fA-F]{64}$", Meaning = "the SHA-256 of a key, 64 hex digits", IsSensitive = true },
-            "SHA-256 of the key in hex, as `edgeproxy hash-key` prints it.")
+            new OneOrMoreShape(
+                new TextShape { Pattern = "^[0-9a-fA-F]{64}$", Meaning = "the SHA-256 of a key, 64 hex digits", IsSensitive = true },
+                KeysMax),
+            "SHA-256 of the key in hex, as `edgeproxy hash-key` prints it; several while one key takes the place of another.")
         { Required = true },
         new Key("Plan", new TextShape { Pattern = "^[^\\u0000-\\u001f]{1,128}$", Meaning = "the name of a plan" },
             "The client's tier; a policy that does not name it gives its own limits.")
@@ -33,9 +38,10 @@ internal static class ClientSection
         var keys = new Dictionary<string, Client>();
         foreach (var entry in Entries(clients))
         {
-            if (entry.Section.Text("Sha256") is { } hash)
+            var client = new Client(entry.Id, entry.Section.Text("Plan")!, IsAnonymous: false);
+            foreach (var hash in entry.Section.OneOrMore("Sha256"))
             {
-                keys.TryAdd(hash.ToLowerInvariant(), new Client(entry.Id, entry.Section.Text("Plan")!, IsAnonymous: false));
+                keys.TryAdd(hash.Text.ToLowerInvariant(), client);
             }
         }
 
@@ -54,10 +60,12 @@ internal static class ClientSection
         var owners = new Dictionary<string, Member>(StringComparer.OrdinalIgnoreCase);
         foreach (var (member, section) in Entries(clients))
         {
-            if (section.Find("Sha256") is ScalarNode hash && !owners.TryAdd(hash.Text, member))
+            foreach (var hash in section.OneOrMore("Sha256").ToList())
             {
-                var owner = owners[hash.Text];
-                faults.Error(FaultCodes.DuplicateValue, hash, $"client \"{owner.Name}\" at {owner.Place} has the same key");
+                if (!owners.TryAdd(hash.Text, member) && owners[hash.Text] is var owner && owner != member)
+                {
+                    faults.Error(FaultCodes.DuplicateValue, hash, $"client \"{owner.Name}\" at {owner.Place} has the same key");
+                }
             }
         }
     }

@@ -89,7 +89,8 @@ internal static class ClusterChecks
 
     private static void CheckOpenTimes(Section section, string first, string most, FaultList faults)
     {
-        if (section.Duration(first) > section.Duration(most) && (section.Find(first) ?? section.Find(most)) is { } node)
+        if (!section.IsUnknown(first) && !section.IsUnknown(most) && section.Duration(first) > section.Duration(most)
+            && (section.Find(first) ?? section.Find(most)) is { } node)
         {
             faults.Error(FaultCodes.OutOfRange, node, $"{first} is longer than {most}");
         }
@@ -107,7 +108,8 @@ internal static class ClusterChecks
 
     private static void CheckHash(Section cluster, FaultList faults)
     {
-        if (cluster.Find("HashBy") is { } key && cluster.Text("LoadBalancingPolicy") != "ConsistentHash")
+        if (cluster.Find("HashBy") is { } key
+            && !cluster.IsUnknown("LoadBalancingPolicy") && cluster.Text("LoadBalancingPolicy") != "ConsistentHash")
         {
             faults.Error(FaultCodes.ConflictingKeys, key, "HashBy says nothing unless LoadBalancingPolicy is ConsistentHash");
         }

@@ -63,7 +63,8 @@ internal static class ConcurrencySection
     public static void Check(Section cluster, FaultList faults)
     {
         var section = cluster.Object("Concurrency");
-        if (section.Find(Queue) is { } queue && section.Number(Queue) > 0 && !section.Has(Max) && !section.Has(MaxPerDestination))
+        if (section.Find(Queue) is { } queue && section.Number(Queue) > 0 && !section.Has(Max) && !section.Has(MaxPerDestination)
+            && !section.IsUnknown(Max) && !section.IsUnknown(MaxPerDestination))
         {
             faults.Error(FaultCodes.ConflictingKeys, queue, $"{Queue} says nothing without {Max} or {MaxPerDestination}");
         }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text.Json.Nodes;
 using EdgeProxy.Errors;
 using EdgeProxy.Shedding;
 
@@ -16,18 +17,26 @@ internal static class ConfigurationAdmin
         v1.MapGet("/config", () => ToAnswer(revisions.Current, status))
             .WithSummary("The active revision, and the faults of the last change if it was refused.");
         v1.MapGet("/routes", () => RoutesOf(revisions.Current, gates))
+            .Produces<List<RouteView>>()
             .WithSummary("Routes in effect, with their defaults filled in.");
         v1.MapPost("/config/check", (Delegate)((HttpContext context) => CheckAsync(context, check)))
             .Accepts<string>("application/json", "*/*") // whatever the client calls it
             .Produces<CheckAnswer>()
-            .WithSummary("Checks the configuration document in the body. Nothing is applied; certificate files are not looked at.");
+            .WithSummary("Checks the configuration document in the body. Nothing is applied; no file and no variable is looked at.");
     }
 
-    private static List<RouteView> RoutesOf(Revision active, RouteGates gates) =>
+    private static List<JsonNode> RoutesOf(Revision active, RouteGates gates) =>
     [
-        .. active.ProxyRoutes.OrderBy(route => route.RouteId, StringComparer.Ordinal)
-            .Select(route => RouteView.Of(route, active.Routes[route.RouteId], gates.Find(route.RouteId))),
+        .. active.ProxyRoutes.OrderBy(route => route.RouteId, StringComparer.Ordinal).Select(route => Show(
+            RouteView.Of(route, active.Routes[route.RouteId], gates.Find(route.RouteId)), active)),
     ];
+
+    /// <summary>As written where variables are, and so are the timeouts that a route has from its cluster.</summary>
+    private static JsonNode Show(RouteView view, Revision active)
+    {
+        var cluster = active.WrittenInClusters.GetValueOrDefault(active.Routes[view.Id].ClusterId, WrittenValues.None);
+        return active.WrittenInRoutes.GetValueOrDefault(view.Id, WrittenValues.None).Over(cluster.OfTimeouts().Show(view));
+    }
 
     private static ConfigurationAnswer ToAnswer(Revision active, ReloadStatus status)
     {
@@ -37,14 +46,16 @@ internal static class ConfigurationAdmin
             new LastReload(last.Success, last.At, ToAnswers(last.Faults), ToAnswers(last.Warnings)),
             active.AwaitsRestart,
             status.StateWarning,
-            status.CertificateWarning);
+            status.CertificateWarning,
+            status.IgnoredFiles);
     }
 
     private static async Task<IResult> CheckAsync(HttpContext context, DocumentCheck check)
     {
-        if (await check.RunAsync(context.Request.Body, context.RequestAborted) is not { } faults)
+        var (refusal, faults) = await check.RunAsync(context.Request.Body, context.RequestAborted);
+        if (refusal is not null)
         {
-            context.Fail(EdgeErrors.Overloaded, retryAfterSeconds: 1);
+            context.Fail(refusal, retryAfterSeconds: refusal == EdgeErrors.Overloaded ? 1 : null);
             return Results.Empty;
         }
 
@@ -65,12 +76,14 @@ internal static class ConfigurationAdmin
 /// <param name="RestartRequired">Settings that the files change but that apply at the next start only.</param>
 /// <param name="StateWarning">Why the last good revision is not being kept on disk; null when it is.</param>
 /// <param name="CertificateWarning">Why certificates that were renewed are not in use; null when all that the files hold are.</param>
+/// <param name="IgnoredFiles">What lies beside the files, looks like configuration and is not read.</param>
 internal sealed record ConfigurationAnswer(
     ActiveRevision Revision,
     LastReload LastReload,
     ImmutableArray<string> RestartRequired,
     string? StateWarning,
-    string? CertificateWarning);
+    string? CertificateWarning,
+    IReadOnlyList<string> IgnoredFiles);
 
 internal sealed record ActiveRevision(string Id, string Hash, DateTimeOffset LoadedAt, ImmutableArray<string> Files);
 

@@ -11,15 +11,28 @@ internal static class ConfigurationCheck
     /// <summary>Reads the file or folder at <paramref name="path"/>.</summary>
     /// <param name="takesPipe">The one file named may be a pipe, such as standard input: it is read this once.</param>
     public static Task<ReadResult> OfFilesAsync(string path, TimeProvider time, bool takesPipe = false) =>
-        ConfirmAsync(ConfirmLog(ConfigurationReader.Read(path, time, takesPipe), path));
+        OfFilesAsync(path, time, ReadOptions.Default with { TakesPipe = takesPipe });
+
+    public static Task<ReadResult> OfFilesAsync(string path, TimeProvider time, ReadOptions options) =>
+        WithinAsync(options, time, path, bounded => ConfirmLog(ConfigurationReader.Read(path, time, bounded), path));
 
     /// <summary>Checks files that have been read already, in the order of their names.</summary>
     public static Task<ReadResult> OfFilesAsync(IReadOnlyList<SourceFile> files, TimeProvider time) =>
-        ConfirmAsync(ConfigurationReader.Read(files, time, Environment.GetEnvironmentVariable));
+        ConfirmAsync(ConfigurationReader.Read(files, time, ReadOptions.Default));
 
-    /// <summary>Checks one document that is not a file, and looks at no file that it names.</summary>
-    public static Task<ReadResult> OfDocumentAsync(string text, string name, TimeProvider time) =>
-        ConfirmAsync(ConfigurationReader.ReadDocument(text, name, time, looksAtFiles: false));
+    /// <summary>Checks one document of a stranger: it is not a file, no file that it names is looked at, and no variable.</summary>
+    public static Task<ReadResult> OfDocumentAsync(
+        SourceFile document, TimeProvider time, TimeSpan patience, CancellationToken cancellation)
+    {
+        var options = new ReadOptions
+        {
+            Variables = Variables.Unseen,
+            LooksAtFiles = false,
+            Patience = patience,
+            Cancellation = cancellation,
+        };
+        return WithinAsync(options, time, document.Name, bounded => ConfigurationReader.Read([document], time, bounded));
+    }
 
     /// <summary>What the platform says of a whole revision: it tells no place.</summary>
     public static Fault ToFault(Exception refusal, Revision revision, string path) => new(
@@ -41,6 +54,24 @@ internal static class ConfigurationCheck
             FaultSeverity.Error, FaultCodes.InvalidValue, place.File, place.Line, place.Column, "$." + StartOnlySettings.LogPath,
             $"the access log cannot be written there: {obstacle}");
         return new ReadResult(null, [.. read.Faults, fault]);
+    }
+
+    /// <exception cref="OperationCanceledException">Nobody waits for the outcome any longer.</exception>
+    private static async Task<ReadResult> WithinAsync(
+        ReadOptions options, TimeProvider time, string name, Func<ReadOptions, ReadResult> read)
+    {
+        using var patience = new CancellationTokenSource(options.Patience ?? Timeout.InfiniteTimeSpan, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, options.Cancellation);
+        try
+        {
+            return await ConfirmAsync(read(options with { Cancellation = either.Token }));
+        }
+        catch (OperationCanceledException) when (!options.Cancellation.IsCancellationRequested)
+        {
+            return new ReadResult(null, [new Fault(
+                FaultSeverity.Error, FaultCodes.CheckTimeout, name, 1, 1, "$",
+                $"checking it takes longer than {options.Patience!.Value.TotalSeconds:0} s; it was given up")]);
+        }
     }
 
     private static async Task<ReadResult> ConfirmAsync(ReadResult read) =>

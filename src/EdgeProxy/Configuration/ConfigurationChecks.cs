@@ -9,6 +9,7 @@ internal static class ConfigurationChecks
     public static void Check(Draft draft, FaultList faults, bool looksAtFiles)
     {
         EdgeChecks.Check(draft, faults, looksAtFiles);
+        ListenerChecks.Check(draft, faults);
         ClientSection.Check(draft.Root.Object("Clients"), faults);
         RateLimitChecks.Check(draft, faults);
         ClusterChecks.Check(draft, faults);
@@ -18,9 +19,14 @@ internal static class ConfigurationChecks
         HedgeSection.Check(draft, faults);
         GrpcChecks.Check(draft, faults);
         ReferenceChecks.Check(draft, faults);
+        RouteTableSize.Check(draft, faults);
         RouteOverlap.Check(draft, faults);
         RouteShadow.Check(draft, faults);
-        PathBypass.Check(draft, faults);
+        var reaches = RouteReach.Of(draft, faults);
+        RoutePrecedence.Check(reaches, faults);
+        PathBypass.Check(reaches, faults);
+        TransformChecks.Check(draft, faults);
+        ClusterWarnings.Check(draft, faults);
         ProxyChecks.Check(draft, faults); // last: it has a word only where nothing else has
     }
 }

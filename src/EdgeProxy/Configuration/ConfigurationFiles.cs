@@ -36,6 +36,11 @@ internal static class ConfigurationFiles
                 return [];
             }
 
+            foreach (var ignored in IgnoredFiles.In(path))
+            {
+                faults.Add(IgnoredFiles.ToWarning(ignored, path));
+            }
+
             return [.. names.Select(name => ReadFile(name, faults, takesPipe && !isFolder)).OfType<SourceFile>()];
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)

@@ -1,10 +1,16 @@
 using System.Collections.Immutable;
-using System.Text;
 
 namespace EdgeProxy.Configuration;
 
 /// <summary>What reading a configuration gave: a revision, or the faults that stand in its way. Warnings may come with either.</summary>
-internal sealed record ReadResult(Revision? Revision, ImmutableArray<Fault> Faults);
+internal sealed record ReadResult(Revision? Revision, ImmutableArray<Fault> Faults)
+{
+    /// <summary>Values that may be anything, since their variables are not known: there is no revision, and no fault in that.</summary>
+    public int Unknown { get; init; }
+
+    /// <summary>Nothing is wrong, as far as it can be told.</summary>
+    public bool IsValid => Faults.All(fault => fault.Severity != FaultSeverity.Error);
+}
 
 /// <summary>
 /// Reads a configuration whole: files, one document of them all, variables, known keys, values, and what must hold between
@@ -14,29 +20,24 @@ internal static class ConfigurationReader
 {
     /// <summary>Reads the file or folder at <paramref name="path"/>, with the variables of this process.</summary>
     public static ReadResult Read(string path, TimeProvider time, bool takesPipe = false) =>
-        Read(path, time, Environment.GetEnvironmentVariable, takesPipe);
+        Read(path, time, ReadOptions.Default with { TakesPipe = takesPipe });
 
-    public static ReadResult Read(string path, TimeProvider time, Func<string, string?> environment, bool takesPipe = false)
+    public static ReadResult Read(string path, TimeProvider time, ReadOptions options)
     {
-        var faults = new FaultList();
-        var files = ConfigurationFiles.Read(path, faults, takesPipe);
-        return Read(files, faults, time, environment);
+        var faults = new FaultList(options.Cancellation);
+        var files = ConfigurationFiles.Read(path, faults, options.TakesPipe);
+        return Read(files, faults, time, options);
     }
 
     /// <summary>Checks files that have been read already, in the order of their names.</summary>
     public static ReadResult Read(IReadOnlyList<SourceFile> files, TimeProvider time, Func<string, string?> environment) =>
-        Read(files, new FaultList(), time, environment);
+        Read(files, time, ReadOptions.Default with { Variables = new Variables(environment) });
 
-    /// <summary>Checks one document that is not a file. <paramref name="name"/> is what faults call it.</summary>
-    /// <param name="looksAtFiles">Check that the files exist which the document names. Not for documents of strangers.</param>
-    public static ReadResult ReadDocument(
-        string text, string name, TimeProvider time, Func<string, string?>? environment = null, bool looksAtFiles = true) =>
-        Read(
-            [new SourceFile(name, Encoding.UTF8.GetBytes(text))], new FaultList(), time,
-            environment ?? Environment.GetEnvironmentVariable, looksAtFiles);
+    /// <inheritdoc cref="Read(IReadOnlyList{SourceFile}, TimeProvider, Func{string, string?})"/>
+    public static ReadResult Read(IReadOnlyList<SourceFile> files, TimeProvider time, ReadOptions options) =>
+        Read(files, new FaultList(options.Cancellation), time, options);
 
-    private static ReadResult Read(
-        IReadOnlyList<SourceFile> files, FaultList faults, TimeProvider time, Func<string, string?> environment, bool looksAtFiles = true)
+    private static ReadResult Read(IReadOnlyList<SourceFile> files, FaultList faults, TimeProvider time, ReadOptions options)
     {
         if (files.Count == 0)
         {
@@ -44,22 +45,30 @@ internal static class ConfigurationReader
         }
 
         var root = new ObjectNode(new Place(files[0].Name, 1, 1));
-        var merge = new DocumentMerge(faults);
         var isComplete = !faults.HasErrors;
+        var documents = new List<ObjectNode>();
         foreach (var file in files)
         {
+            faults.GoOn();
             var document = DocumentReader.Read(file.Name, file.Bytes.Span, faults);
             isComplete &= document is not null;
-            if (document is not null)
-            {
-                merge.Merge(root, document, ConfigurationSchema.Root);
-            }
+            documents.AddRange(document is null ? [] : [document]);
         }
 
-        new Expansion(environment, faults).Expand(root);
+        var bounds = FileBounds.Of(documents, faults);
+        var merge = new DocumentMerge(faults);
+        foreach (var document in documents)
+        {
+            bounds.Check(document, faults);
+            merge.Merge(root, document, ConfigurationSchema.Root);
+        }
+
+        var expansion = new Expansion(options.Variables with { MayUse = bounds.MayUse }, faults);
+        expansion.Expand(root);
         new ShapeCheck(faults).Check(root, ConfigurationSchema.Root);
         var draft = Draft.Bind(new Section(ConfigurationSchema.Root, root), isComplete);
-        ConfigurationChecks.Check(draft, faults, looksAtFiles);
-        return new ReadResult(faults.HasErrors ? null : draft.ToRevision(files, time), faults.ToSorted());
+        ConfigurationChecks.Check(draft, faults, options.LooksAtFiles);
+        var revision = faults.HasErrors || expansion.Unknown > 0 ? null : draft.ToRevision(files, time);
+        return new ReadResult(revision, faults.ToSorted()) { Unknown = expansion.Unknown };
     }
 }

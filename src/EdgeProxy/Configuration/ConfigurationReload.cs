@@ -16,6 +16,9 @@ internal sealed partial class ConfigurationReload(
     /// <summary>Faults of one change that go into the log; `/v1/config` has them all.</summary>
     private const int FaultsLogged = 200;
 
+    /// <summary>Routes that are gone with one change and are named in the log.</summary>
+    private const int RoutesLogged = 50;
+
     /// <summary>
     /// Makes the revision active. Empty: it is. Else why not, and nothing has changed. Errors that the reader found are
     /// returned as they are, so that the caller can wait for a half-written file to be completed before reporting them.
@@ -34,14 +37,23 @@ internal sealed partial class ConfigurationReload(
         }
 
         var revision = StartOnlySettings.Keep(wanted, revisions.First.Edge);
-        retiring.Keep(revisions.Current, revision, state);
+        var before = revisions.Current;
+        retiring.Keep(before, revision, state);
         if (await proxy.ApplyAsync(revision) is { } refusal)
         {
             retiring.Forget();
             return [ConfigurationCheck.ToFault(refusal, revision, "$.ReverseProxy")];
         }
 
-        Accept(revision, read.Faults);
+        var gone = before.Routes.Keys.Except(revision.Routes.Keys, StringComparer.OrdinalIgnoreCase).Order(StringComparer.Ordinal).ToList();
+        if (gone.Count > 0)
+        {
+            var more = gone.Count > RoutesLogged ? $" and {gone.Count - RoutesLogged} more" : "";
+            var routes = string.Join(", ", gone.Take(RoutesLogged)) + more;
+            LogRoutesGone(logger, routes);
+        }
+
+        Accept(revision, [.. read.Faults, .. ListenerTrial.Run(wanted, revisions.First.Edge)]);
         return [];
     }
 
@@ -85,6 +97,9 @@ internal sealed partial class ConfigurationReload(
 
     [LoggerMessage(Message = "{Fault}")]
     private static partial void LogFault(ILogger logger, LogLevel level, Fault fault);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Routes that are gone with this change: {Routes}")]
+    private static partial void LogRoutesGone(ILogger logger, string routes);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Configuration refused, {Errors}; revision {Revision} goes on serving")]
     private static partial void LogRefused(ILogger logger, string errors, string revision);

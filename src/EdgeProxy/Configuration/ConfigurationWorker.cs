@@ -23,6 +23,12 @@ internal sealed partial class ConfigurationWorker(
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Soon = TimeSpan.FromMilliseconds(100);
 
+    /// <summary>What lies beside the configuration is looked at less often: there may be much of it.</summary>
+    private static readonly TimeSpan IgnoredPeriod = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long checking may take, which is time that requests do not have. Ten thousand routes take seconds.</summary>
+    private static readonly TimeSpan CheckPatience = TimeSpan.FromMinutes(2);
+
     private readonly Channel<bool> _hints = Channel.CreateBounded<bool>(
         new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
@@ -31,6 +37,8 @@ internal sealed partial class ConfigurationWorker(
 
     /// <summary>Faults that were reported at start and are not to be reported a second time.</summary>
     private ImmutableArray<Fault> _known = start.FellBack ? start.Faults : [];
+
+    private TimeSpan _ignoredFrom;
 
     private TimeSpan Now => time.GetElapsedTime(_began);
 
@@ -50,13 +58,14 @@ internal sealed partial class ConfigurationWorker(
         }
 
         requests.OnAdded(Hint);
+        status.IgnoredFiles = IgnoredFiles.In(options.ConfigPath); // of which the start has told
         using var watcher = TryWatch();
         await using var timer = time.CreateTimer(_ => Hint(), null, TimeSpan.Zero, Period);
         await foreach (var _ in _hints.Reader.ReadAllAsync(stoppingToken))
         {
             try
             {
-                if (!await LookAsync())
+                if (!await LookAsync(stoppingToken))
                 {
                     timer.Change(Soon, Period);
                 }
@@ -65,7 +74,7 @@ internal sealed partial class ConfigurationWorker(
             {
                 LogCannotLook(logger, exception.Message); // the files are as they were, for all that is known
             }
-            catch (Exception exception)
+            catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
                 // A bug must not end the watching: the next change may be one that can be read.
                 LogFailed(logger, exception);
@@ -74,8 +83,9 @@ internal sealed partial class ConfigurationWorker(
     }
 
     /// <summary>Looks at the files once. False: something is going on there, look again soon.</summary>
-    private async Task<bool> LookAsync()
+    private async Task<bool> LookAsync(CancellationToken stopping)
     {
+        NoteIgnored();
         var snapshot = SourceSnapshot.Take(options.ConfigPath);
         if (requests.Take())
         {
@@ -93,13 +103,14 @@ internal sealed partial class ConfigurationWorker(
             case ReloadStep.Wait:
                 return false;
             default:
-                return await ReadAsync(snapshot);
+                return await ReadAsync(snapshot, stopping);
         }
     }
 
-    private async Task<bool> ReadAsync(SourceSnapshot snapshot)
+    private async Task<bool> ReadAsync(SourceSnapshot snapshot, CancellationToken stopping)
     {
-        var read = await ConfigurationCheck.OfFilesAsync(options.ConfigPath, time);
+        var reading = ReadOptions.Default with { Patience = CheckPatience, Cancellation = stopping };
+        var read = await ConfigurationCheck.OfFilesAsync(options.ConfigPath, time, reading);
         if (SourceSnapshot.Take(options.ConfigPath).Hash != snapshot.Hash)
         {
             return false; // written to while it was read
@@ -138,6 +149,24 @@ internal sealed partial class ConfigurationWorker(
 
         _known = [];
         return true;
+    }
+
+    /// <summary>They change without the configuration: nothing else would read them.</summary>
+    private void NoteIgnored()
+    {
+        if (Now < _ignoredFrom)
+        {
+            return;
+        }
+
+        _ignoredFrom = Now + IgnoredPeriod;
+        var ignored = IgnoredFiles.In(options.ConfigPath);
+        foreach (var file in ignored.Except(status.IgnoredFiles, StringComparer.Ordinal))
+        {
+            LogIgnored(logger, IgnoredFiles.ToWarning(file, options.ConfigPath));
+        }
+
+        status.IgnoredFiles = ignored;
     }
 
     private void Keep(SourceSnapshot snapshot)
@@ -189,6 +218,9 @@ internal sealed partial class ConfigurationWorker(
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The configuration cannot be looked at: {Reason}")]
     private static partial void LogCannotLook(ILogger logger, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Warning}")]
+    private static partial void LogIgnored(ILogger logger, Fault warning);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Looking at the configuration failed")]
     private static partial void LogFailed(ILogger logger, Exception exception);

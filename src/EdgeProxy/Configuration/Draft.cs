@@ -62,6 +62,12 @@ internal sealed class Draft
             Policies = Policies.ToFrozenDictionary(p => p.Policy.Name, p => p.Policy, StringComparer.OrdinalIgnoreCase),
             Routes = routes.ToFrozenDictionary(r => r.RouteId, StringComparer.OrdinalIgnoreCase),
             Clusters = settings,
+            WrittenInRoutes = WrittenValues.Of(Routes.Select(route => route.Entry)),
+            WrittenInClusters = WrittenValues.Of(Clusters.Select(cluster => cluster.Entry)),
+            WrittenInPolicies = WrittenValues.Of(Policies.Select(policy => (policy.Entry, ImmutableArray<string>.Empty)).Concat(
+                from client in ClientSection.Entries(Root.Object("Clients"))
+                from own in client.Section.Entries(RateLimitSection.OfClient.Name)
+                select (own, ImmutableArray.Create("Clients", client.Id)))),
             ProxyRoutes = [.. Routes.Zip(routes, (route, settings) => route.Config with { ClusterId = settings.ClusterId })],
             ProxyClusters = [.. Clusters.Select(c => ClusterSection.Stamped(c.Config, settings[c.Config.ClusterId]))],
         };
@@ -82,6 +88,10 @@ internal sealed record RouteDraft(Entry Entry, RouteConfig Config)
     /// <summary>The values that name a cluster.</summary>
     public IEnumerable<ScalarNode> ClusterNames =>
         new[] { Entry.Section.Find("ClusterId"), Entry.Section.Object("Fallback").Find("Cluster") }.OfType<ScalarNode>();
+
+    /// <summary>The key, or an item of its list, names something by a variable that is not looked at here.</summary>
+    public bool NamesUnknown(string key) => Entry.Section.IsUnknown(key)
+        || (Entry.Section.Find(key) is ListNode list && list.Items.Any(item => item is ScalarNode { IsUnknown: true }));
 
     public static bool IsReserved(string policy) =>
         policy.Equals("Default", StringComparison.OrdinalIgnoreCase) || policy.Equals("Disable", StringComparison.OrdinalIgnoreCase);

@@ -7,18 +7,19 @@ namespace EdgeProxy.Configuration;
 /// <summary>What must hold in the `Edge` section beyond types and ranges: sockets, certificates, networks, the store.</summary>
 internal static class EdgeChecks
 {
+    private const int TokenLengthMin = 16;
+
     /// <param name="looksAtFiles">False: certificates are taken to be there and good.</param>
     public static void Check(Draft draft, FaultList faults, bool looksAtFiles)
     {
         var edge = draft.Root.Object("Edge");
-        var taken = new Dictionary<(string Host, int Port), Place>();
         foreach (var listener in edge.Items("Listen"))
         {
-            CheckListener(listener, taken, faults, looksAtFiles);
+            CheckListener(listener, faults, looksAtFiles);
         }
 
-        CheckAdmin(edge.Object("Admin"), draft.Edge.Admin, taken, faults);
-        CheckNetworks(edge, faults);
+        CheckAdmin(edge.Object("Admin"), faults);
+        NetworkChecks.Check(edge, faults);
         StoreChecks.Check(edge.Object("Store"), faults, looksAtFiles);
         if (looksAtFiles && draft.Edge.AccessLog.Path is { } log && !Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(log))))
         {
@@ -32,8 +33,7 @@ internal static class EdgeChecks
         }
     }
 
-    private static void CheckListener(
-        Section listener, Dictionary<(string, int), Place> taken, FaultList faults, bool looksAtFiles)
+    private static void CheckListener(Section listener, FaultList faults, bool looksAtFiles)
     {
         if (listener.Find("Url") is not ScalarNode url)
         {
@@ -46,7 +46,6 @@ internal static class EdgeChecks
             return;
         }
 
-        Take(url, address!, taken, faults);
         var isSecure = address!.Scheme.Equals("https", StringComparison.OrdinalIgnoreCase);
         var certificates = listener.Items("Certificates").ToList();
         if (isSecure != certificates.Count > 0)
@@ -79,13 +78,9 @@ internal static class EdgeChecks
         }
     }
 
-    private static void CheckAdmin(Section admin, AdminOptions options, Dictionary<(string, int), Place> taken, FaultList faults)
+    private static void CheckAdmin(Section admin, FaultList faults)
     {
-        if (admin.Find("Token") is ScalarNode { WasBlank: true } token)
-        {
-            faults.Error(FaultCodes.InvalidValue, token, "the token is white space and nothing else");
-        }
-
+        CheckToken(admin, faults);
         if (admin.Find("Listen") is not ScalarNode url)
         {
             return;
@@ -102,8 +97,8 @@ internal static class EdgeChecks
             faults.Error(FaultCodes.InvalidListener, url, "the admin listener speaks http only");
         }
 
-        Take(url, address, taken, faults);
-        if (!AddressText.IsLoopback(address) && options.Token.Length == 0)
+        var token = admin.Node!.Find("Token")?.Value as ScalarNode;
+        if (!AddressText.IsLoopback(address) && token is not { IsUnknown: true } && string.IsNullOrEmpty(admin.Text("Token")))
         {
             faults.Error(
                 FaultCodes.UnprotectedAdmin, url,
@@ -111,14 +106,28 @@ internal static class EdgeChecks
         }
     }
 
-    private static void Take(ScalarNode url, BindingAddress address, Dictionary<(string, int), Place> taken, FaultList faults)
+    /// <summary>A token in a file is known to whoever reads the file, and a short one is found by trying.</summary>
+    private static void CheckToken(Section admin, FaultList faults)
     {
-        var host = address.Host is "+" ? "*" : address.Host.ToLowerInvariant();
-        if (address.Port != 0 && !taken.TryAdd((host, address.Port), url.Place))
+        if (admin.Find("Token") is ScalarNode { WasBlank: true } blank)
         {
-            faults.Error(
-                FaultCodes.DuplicateValue, url,
-                $"port {address.Port} is taken by the listener at {taken[(host, address.Port)]}");
+            faults.Error(FaultCodes.InvalidValue, blank, "the token is white space and nothing else");
+        }
+
+        if (admin.Find("Token") is not ScalarNode { Text.Length: > 0 } token)
+        {
+            return;
+        }
+
+        if (!token.IsExpanded)
+        {
+            faults.Warn(
+                FaultCodes.WeakAdminToken, token.Place, token.Path,
+                "the token stands in the file for whoever may read it; a variable such as \"${EDGE_ADMIN_TOKEN}\" keeps it out");
+        }
+        else if (token.Text.Length < TokenLengthMin)
+        {
+            faults.Warn(FaultCodes.WeakAdminToken, token.Place, token.Path, $"the token has fewer than {TokenLengthMin} characters");
         }
     }
 
@@ -156,23 +165,6 @@ internal static class EdgeChecks
                 FaultCodes.InvalidCertificate, path,
                 $"{path.Shown} and its key are not a readable PEM certificate and its private key");
             return null;
-        }
-    }
-
-    private static void CheckNetworks(Section edge, FaultList faults)
-    {
-        foreach (var network in edge.Scalars("TrustedProxies"))
-        {
-            if (EdgeSection.NetworkOf(network.Text) is not { } parsed)
-            {
-                faults.Error(FaultCodes.InvalidNetwork, network, $"{network.Shown} is not an IP address or a network such as 10.0.0.0/8");
-            }
-            else if (parsed.PrefixLength == 0)
-            {
-                faults.Warn(
-                    FaultCodes.TrustsEverybody, network.Place, network.Path,
-                    "every peer may say who the client is: limits for each client can be evaded");
-            }
         }
     }
 

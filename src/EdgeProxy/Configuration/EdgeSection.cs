@@ -86,6 +86,9 @@ internal static class EdgeSection
         new Key("Store", StoreSection.Shape, "Where buckets are kept. Applies at the next start."),
         new Key("TrustedProxies", new ListShape(new TextShape { Meaning = "an address or a network such as 10.0.0.0/8" }, 0, 1000),
             "Peers whose `X-Forwarded-*`, `Forwarded`, `X-Real-IP` and `X-Request-Id` are believed. None by default."),
+        new Key("Files", FileBounds.Shape,
+            "What files of the configuration may hold, by their names, in which `*` and `?` stand for others; the first that fits holds. "
+            + "Only one file may hold this key."),
         new Key("Errors", Errors, "The shape of error answers."),
         new Key("Requests", Requests, "How large a request may be. Applies at the next start."),
         new Key("Connections", Connections, "How many connections may be open, and what one may hold. Applies at the next start."),

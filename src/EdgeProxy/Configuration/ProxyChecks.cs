@@ -22,6 +22,7 @@ internal static class ProxyChecks
         var clusters = draft.Clusters.ToDictionary(c => c.Config.ClusterId, StringComparer.OrdinalIgnoreCase);
         foreach (var route in draft.Routes)
         {
+            faults.GoOn();
             var cluster = route.Config.ClusterId is { } id && clusters.TryGetValue(id, out var found) ? found.Config : null;
             CheckTransforms(route, cluster, faults);
         }
@@ -34,13 +35,23 @@ internal static class ProxyChecks
 
         foreach (var route in draft.Routes)
         {
+            faults.GoOn();
+            if (HasUnknown(route.Entry.Section.Node!))
+            {
+                continue;
+            }
+
             var plain = route.Config with { Transforms = null };
             Report(route.Entry, Wait(Validator.ValidateRouteAsync(plain)), faults);
         }
 
         foreach (var cluster in draft.Clusters)
         {
-            Report(cluster.Entry, Wait(Validator.ValidateClusterAsync(Known(cluster.Config))), faults);
+            faults.GoOn();
+            if (!HasUnknown(cluster.Entry.Section.Node!))
+            {
+                Report(cluster.Entry, Wait(Validator.ValidateClusterAsync(Known(cluster.Config))), faults);
+            }
         }
     }
 
@@ -90,6 +101,15 @@ internal static class ProxyChecks
     private static string Explain(Exception exception, Node node) => HasExpanded(node)
         ? "YARP refuses it; its message is withheld because values from the environment are involved"
         : exception.Message.ReplaceLineEndings(" ").TrimEnd('.');
+
+    /// <summary>YARP would judge a default in place of a value that may be anything.</summary>
+    private static bool HasUnknown(Node node) => node switch
+    {
+        ObjectNode keys => keys.Members.Any(m => HasUnknown(m.Value)),
+        ListNode list => list.Items.Any(HasUnknown),
+        ScalarNode scalar => scalar.IsUnknown,
+        _ => false,
+    };
 
     private static bool HasExpanded(Node node) => node switch
     {

@@ -33,10 +33,10 @@ internal static class ReferenceChecks
         {
             if (plans.Count > 0 && client.Find("Plan") is ScalarNode { Text: not "default" } plan && !plans.Contains(plan.Text))
             {
-                var nearest = plan.IsExpanded ? null : Nearest.To(plan.Text, plans);
+                var nearest = plan.IsExpanded ? null : faults.Suggest(plan.Text, plans);
                 faults.Warn(
                     FaultCodes.UnknownPlan, plan.Place, plan.Path,
-                    $"no rate limit names the plan {plan.Shown}" + (nearest is null ? "" : $"; did you mean \"{nearest}\"?"));
+                    $"no rate limit names the plan {plan.Shown}", nearest);
             }
         }
     }
@@ -50,11 +50,13 @@ internal static class ReferenceChecks
             used.Add(id.Text);
             if (!Exists(clusters, id))
             {
-                faults.Error(FaultCodes.UnknownCluster, id, $"there is no cluster {id.Shown}", Suggest(clusters, id));
+                faults.Error(FaultCodes.UnknownCluster, id, $"there is no cluster {id.Shown}", Suggest(clusters, id, faults));
             }
         }
 
-        foreach (var cluster in draft.Clusters.Where(c => !used.Contains(c.Entry.Id)))
+        var isAnyUnknown = draft.Routes.Any(route =>
+            route.NamesUnknown("ClusterId") || route.Entry.Section.Object("Fallback").IsUnknown("Cluster"));
+        foreach (var cluster in draft.Clusters.Where(c => !isAnyUnknown && !used.Contains(c.Entry.Id)))
         {
             var member = cluster.Entry.Member;
             faults.Warn(FaultCodes.UnusedCluster, member.Place, member.Value.Path, $"no route uses the cluster \"{member.Name}\"");
@@ -70,17 +72,18 @@ internal static class ReferenceChecks
             used.Add(name.Text);
             if (!Exists(policies, name))
             {
-                faults.Error(FaultCodes.UnknownRateLimit, name, $"there is no rate limit {name.Shown}", Suggest(policies, name));
+                faults.Error(FaultCodes.UnknownRateLimit, name, $"there is no rate limit {name.Shown}", Suggest(policies, name, faults));
             }
         }
 
         foreach (var (own, _) in draft.LimitsOfClients.Where(own => policies?.Find(own.Id) is null))
         {
-            var suggestion = policies is null ? null : Nearest.To(own.Name, policies.Members.Select(m => m.Name));
+            var suggestion = policies is null ? null : faults.Suggest(own.Name, policies.Members.Select(m => m.Name));
             faults.Error(FaultCodes.UnknownRateLimit, own.Place, own.Value.Path, $"there is no rate limit \"{own.Name}\"", suggestion);
         }
 
-        foreach (var policy in draft.Policies.Where(p => !used.Contains(p.Entry.Id)))
+        var isAnyUnknown = draft.Routes.Any(route => route.NamesUnknown("RateLimiterPolicy") || route.NamesUnknown("RateLimits"));
+        foreach (var policy in draft.Policies.Where(p => !isAnyUnknown && !used.Contains(p.Entry.Id)))
         {
             var member = policy.Entry.Member;
             faults.Warn(FaultCodes.UnusedRateLimit, member.Place, member.Value.Path, $"no route uses the rate limit \"{member.Name}\"");
@@ -89,6 +92,6 @@ internal static class ReferenceChecks
 
     private static bool Exists(ObjectNode? map, ScalarNode name) => map?.Find(name.Text) is not null;
 
-    private static string? Suggest(ObjectNode? map, ScalarNode name) =>
-        map is null || name.IsExpanded ? null : Nearest.To(name.Text, map.Members.Select(m => m.Name));
+    private static string? Suggest(ObjectNode? map, ScalarNode name, FaultList faults) =>
+        map is null || name.IsExpanded ? null : faults.Suggest(name.Text, map.Members.Select(m => m.Name));
 }

@@ -30,6 +30,7 @@ internal sealed class ReloadStatus(ReloadOutcome first)
     private volatile ReloadOutcome _last = first;
     private volatile string? _stateWarning;
     private volatile string? _certificateWarning;
+    private volatile IReadOnlyList<string> _ignoredFiles = [];
 
     public ReloadOutcome Last => _last;
 
@@ -45,6 +46,13 @@ internal sealed class ReloadStatus(ReloadOutcome first)
     {
         get => _certificateWarning;
         set => _certificateWarning = value;
+    }
+
+    /// <summary>What lies beside the files of the configuration, looks like one and is not read, as of the last look.</summary>
+    public IReadOnlyList<string> IgnoredFiles
+    {
+        get => _ignoredFiles;
+        set => _ignoredFiles = value;
     }
 
     /// <summary>Changes that ended so since the start.</summary>

@@ -9,7 +9,7 @@ internal enum ReloadStep
     /// <summary>The files are as the active revision again, after others were refused.</summary>
     Restored,
 
-    /// <summary>A file is gone and may come back: look again soon.</summary>
+    /// <summary>A file is gone and may come back, or more changes may follow: look again soon.</summary>
     Wait,
 
     Read,
@@ -28,12 +28,19 @@ internal sealed class ReloadTrigger(IEnumerable<string>? started = null)
     /// <summary>How long faulty files must stay as they are before they are reported: they may be half written.</summary>
     public static readonly TimeSpan QuietFor = TimeSpan.FromMilliseconds(500);
 
+    /// <summary>How long a folder of several files must stay as it is before it is read: a change may span more than one of them.</summary>
+    public static readonly TimeSpan SettleFor = TimeSpan.FromMilliseconds(300);
+
+    /// <summary>How long changes that follow each other are waited for; then what is there is read.</summary>
+    public static readonly TimeSpan SettleMax = TimeSpan.FromSeconds(3);
+
     private readonly Dictionary<string, TimeSpan> _missingSince = new(StringComparer.Ordinal);
     private string[] _expected = [.. started ?? []];
     private SourceSnapshot? _accepted;
     private string? _refused;
     private string? _pending;
     private TimeSpan _pendingSince;
+    private TimeSpan _changingSince;
 
     public ReloadStep Observe(SourceSnapshot seen, TimeSpan now)
     {
@@ -44,13 +51,18 @@ internal sealed class ReloadTrigger(IEnumerable<string>? started = null)
             return seen.Hash != _refused && _refused is not null ? ReloadStep.Restored : ReloadStep.Idle;
         }
 
+        if (_pending is null)
+        {
+            _changingSince = now;
+        }
+
         if (seen.Hash != _pending)
         {
             _pending = seen.Hash;
             _pendingSince = now;
         }
 
-        return missing ? ReloadStep.Wait : ReloadStep.Read;
+        return missing || IsSettling(seen, now) ? ReloadStep.Wait : ReloadStep.Read;
     }
 
     /// <summary>Names of files that the active revision came from and that <paramref name="seen"/> has no more.</summary>
@@ -74,6 +86,10 @@ internal sealed class ReloadTrigger(IEnumerable<string>? started = null)
 
     /// <summary>The files are to be read whatever was made of them before.</summary>
     public void Forget() => (_accepted, _refused, _pending) = (null, null, null);
+
+    /// <summary>The first look has nothing before it, and one file changes alone.</summary>
+    private bool IsSettling(SourceSnapshot seen, TimeSpan now) =>
+        _accepted is not null && seen.Files.Length > 1 && now - _pendingSince < SettleFor && now - _changingSince < SettleMax;
 
     private bool IsFileMissing(SourceSnapshot seen, TimeSpan now)
     {

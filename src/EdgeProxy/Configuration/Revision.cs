@@ -38,6 +38,15 @@ internal sealed record Revision
 
     public required FrozenDictionary<string, ClusterSettings> Clusters { get; init; }
 
+    /// <summary>What routes have from variables, as it is written; routes without such values are not there.</summary>
+    public FrozenDictionary<string, WrittenValues> WrittenInRoutes { get; init; } = FrozenDictionary<string, WrittenValues>.Empty;
+
+    /// <inheritdoc cref="WrittenInRoutes"/>
+    public FrozenDictionary<string, WrittenValues> WrittenInClusters { get; init; } = FrozenDictionary<string, WrittenValues>.Empty;
+
+    /// <inheritdoc cref="WrittenInRoutes"/>
+    public FrozenDictionary<string, WrittenValues> WrittenInPolicies { get; init; } = FrozenDictionary<string, WrittenValues>.Empty;
+
     /// <summary>What YARP is given: its own keys only.</summary>
     public required IReadOnlyList<RouteConfig> ProxyRoutes { get; init; }
 

@@ -1,5 +1,3 @@
-using Microsoft.AspNetCore.Routing.Constraints;
-using Microsoft.AspNetCore.Routing.Patterns;
 using Yarp.ReverseProxy.Configuration;
 
 namespace EdgeProxy.Configuration;
@@ -12,6 +10,7 @@ internal static class RouteChecks
         var templates = new RouteTemplates();
         foreach (var route in draft.Routes)
         {
+            faults.GoOn();
             CheckKeys(route.Entry.Section, faults);
             CheckMatch(route, templates, faults);
         }
@@ -47,16 +46,9 @@ internal static class RouteChecks
             faults.Error(FaultCodes.NoMatch, node.Place, node.Path, "a route needs a Path or Hosts; \"/{**rest}\" takes every path");
         }
 
-        if (match.Find("Path") is ScalarNode { Text.Length: > 0 } path && templates.FaultOf(path.Text, out _) is { } fault)
+        if (match.Find("Path") is ScalarNode { Text.Length: > 0 } path)
         {
-            var reason = path.IsExpanded ? "" : $": {fault}"; // which may quote the path
-            faults.Error(FaultCodes.InvalidPath, path, $"{path.Shown} is not a route template{reason}");
-        }
-        else if (match.Find("Path") is ScalarNode { IsExpanded: false } literal && literal.Text.EndsWith("/*", StringComparison.Ordinal))
-        {
-            faults.Warn(
-                FaultCodes.LiteralStar, literal.Place, literal.Path,
-                $"the * of {literal.Shown} is that character and takes no other path; did you mean \"{literal.Text[..^1]}{{**rest}}\"?");
+            CheckPath(path, templates, faults);
         }
 
         foreach (var host in match.Scalars("Hosts"))
@@ -80,6 +72,50 @@ internal static class RouteChecks
         }
     }
 
+    private static void CheckPath(ScalarNode path, RouteTemplates templates, FaultList faults)
+    {
+        if (templates.FaultOf(path.Text, out var pattern) is { } fault)
+        {
+            var reason = path.IsExpanded ? "" : $": {fault}"; // which may quote the path
+            faults.Error(FaultCodes.InvalidPath, path, $"{path.Shown} is not a route template{reason}");
+            return;
+        }
+
+        if (templates.Backtracks(pattern!))
+        {
+            faults.Warn(
+                FaultCodes.BacktrackingRegex, path.Place, path.Path,
+                "a regex here can only be decided by backtracking (a back reference, a lookaround), or is too large: "
+                + "values that take it long are refused with 400");
+        }
+
+        if (!path.IsExpanded && path.Text.Split('/').Any(IsStar))
+        {
+            faults.Warn(
+                FaultCodes.LiteralStar, path.Place, path.Path,
+                $"the * of {path.Shown} is that character and takes no other path", WithParameters(path.Text));
+        }
+    }
+
+    private static bool IsStar(string segment) => segment is "*" or "**";
+
+    /// <summary>What stars mean elsewhere: the last one all that follows, one within the path a segment.</summary>
+    private static string WithParameters(string path)
+    {
+        var segments = path.Split('/');
+        var names = 0;
+        for (var i = 0; i < segments.Length; i++)
+        {
+            if (IsStar(segments[i]))
+            {
+                segments[i] = i == segments.Length - 1 ? "{**rest}" : $"{{any{(names == 0 ? "" : names)}}}";
+                names++;
+            }
+        }
+
+        return string.Join('/', segments);
+    }
+
     private static void CheckValues(Section condition, bool isPresence, FaultList faults)
     {
         // A faulty list or mode has had its word.
@@ -97,65 +133,4 @@ internal static class RouteChecks
                 isPresence ? $"{mode} looks at presence only: Values have no meaning" : $"{mode} needs Values to compare with");
         }
     }
-}
-
-/// <summary>Route templates as the platform's routing parses them, with the constraints that it knows.</summary>
-internal sealed class RouteTemplates
-{
-    /// <summary>The platform cannot rank templates with more segments.</summary>
-    private const int SegmentsMax = 28;
-
-    private static readonly ParameterPolicyFactory Policies =
-        new ServiceCollection().AddLogging().AddRouting().BuildServiceProvider().GetRequiredService<ParameterPolicyFactory>();
-
-    private readonly HashSet<string> _knownConstraints = [];
-
-    /// <summary>What is wrong with a template; null when nothing is.</summary>
-    public string? FaultOf(string text, out RoutePattern? pattern)
-    {
-        pattern = null;
-        try
-        {
-            var parsed = RoutePatternFactory.Parse(text);
-            if (parsed.PathSegments.Count > SegmentsMax)
-            {
-                return $"it has more than {SegmentsMax} segments";
-            }
-
-            foreach (var (name, references) in parsed.ParameterPolicies)
-            {
-                foreach (var reference in references)
-                {
-                    Resolve(parsed.GetParameter(name)!, reference);
-                }
-            }
-
-            pattern = parsed;
-            return null;
-        }
-        catch (RoutePatternException exception)
-        {
-            return OneLine(exception.Message);
-        }
-        catch (Exception exception) when (exception is InvalidOperationException or ArgumentException or RouteCreationException)
-        {
-            // What the platform would say at the first request, for every route.
-            return OneLine(exception.InnerException?.Message ?? exception.Message);
-        }
-    }
-
-    private void Resolve(RoutePatternParameterPart parameter, RoutePatternParameterPolicyReference reference)
-    {
-        if (reference.Content is { } content && !_knownConstraints.Contains(content))
-        {
-            if (Policies.Create(parameter, reference) is RegexRouteConstraint regex)
-            {
-                _ = regex.Constraint; // parsed at first use, which would be the first request
-            }
-
-            _knownConstraints.Add(content);
-        }
-    }
-
-    private static string OneLine(string text) => text.ReplaceLineEndings(" ").TrimEnd('.');
 }

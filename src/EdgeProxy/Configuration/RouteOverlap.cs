@@ -14,12 +14,17 @@ internal static class RouteOverlap
     /// <summary>A route with more kinds than this counts as one kind of its own: equal only to its exact twin.</summary>
     private const int KindsMax = 1024;
 
+    /// <summary>Letters of all kinds together; from there on each route counts as one kind.</summary>
+    private const long LettersMax = 128L << 20;
+
     public static void Check(Draft draft, FaultList faults)
     {
         var templates = new RouteTemplates();
         var owners = new Dictionary<string, RouteDraft>(StringComparer.Ordinal);
+        var letters = LettersMax;
         foreach (var route in draft.Routes)
         {
+            faults.GoOn();
             var text = string.IsNullOrEmpty(route.Config.Match.Path) ? "/{**rest}" : route.Config.Match.Path;
             var match = route.Entry.Section.Object("Match");
             if (!match.Exists || HasFault(match.Node!) || templates.FaultOf(text, out var pattern) is not null)
@@ -27,7 +32,7 @@ internal static class RouteOverlap
                 continue;
             }
 
-            foreach (var kind in KindsOf(route.Config, pattern!))
+            foreach (var kind in KindsOf(route.Config, pattern!, ref letters))
             {
                 if (!owners.TryAdd(kind, route))
                 {
@@ -46,7 +51,7 @@ internal static class RouteOverlap
             $"no request can tell this route from \"{other.Entry.Id}\" at {other.Entry.Member.Place}; give one of them an Order");
     }
 
-    private static IEnumerable<string> KindsOf(RouteConfig route, RoutePattern pattern)
+    private static IEnumerable<string> KindsOf(RouteConfig route, RoutePattern pattern, ref long letters)
     {
         var match = route.Match;
         var prefix = $"{route.Order ?? 0} {ShapeOf(pattern)}";
@@ -60,7 +65,8 @@ internal static class RouteOverlap
         ];
 
         var count = dimensions.Aggregate(1L, (product, values) => Math.Min(KindsMax + 1, product * values.Count));
-        return count > KindsMax
+        letters -= count * (prefix.Length + dimensions.Sum(values => values.Max(value => value.Length + 1L)));
+        return count > KindsMax || letters < 0
             ? [prefix + " " + string.Join(' ', dimensions.Select(values => string.Join('|', values.Order(StringComparer.Ordinal))))]
             : dimensions.Aggregate((IEnumerable<string>)[prefix], Cross).Distinct();
     }

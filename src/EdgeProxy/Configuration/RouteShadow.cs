@@ -14,6 +14,7 @@ internal static class RouteShadow
         var takers = new Dictionary<(string Path, string Host, string Method), RouteDraft>();
         foreach (var route in draft.Routes.Where(IsUnconditional))
         {
+            faults.GoOn();
             var path = TakenBy(route.Config.Match.Path);
             foreach (var key in KindsOf(route).Select(kind => (path, kind.Host, kind.Method)))
             {
@@ -26,7 +27,8 @@ internal static class RouteShadow
 
         foreach (var route in draft.Routes)
         {
-            if (FindTaker(route, takers) is { } wider)
+            faults.GoOn();
+            if (FindTaker(route, takers, faults) is { } wider)
             {
                 var member = route.Entry.Member;
                 faults.Warn(
@@ -37,12 +39,14 @@ internal static class RouteShadow
     }
 
     /// <summary>Of the routes that take what this one would, one; null when it has a kind of request to itself.</summary>
-    private static RouteDraft? FindTaker(RouteDraft route, Dictionary<(string, string, string), RouteDraft> takers)
+    private static RouteDraft? FindTaker(
+        RouteDraft route, Dictionary<(string, string, string), RouteDraft> takers, FaultList faults)
     {
         var paths = PrefixesOf(route.Config.Match.Path);
         RouteDraft? taker = null;
         foreach (var (host, method) in KindsOf(route))
         {
+            faults.GoOn();
             taker = paths
                 .SelectMany(path => new[] { (path, host, method), (path, host, Any), (path, Any, method), (path, Any, Any) })
                 .Select(key => takers.GetValueOrDefault(key))
@@ -64,7 +68,7 @@ internal static class RouteShadow
     /// <summary>A request has one host and one method. An exact host goes before a wildcard, whatever the Order.</summary>
     private static IEnumerable<(string Host, string Method)> KindsOf(RouteDraft route) =>
         from host in route.Config.Match.Hosts is { Count: > 0 } hosts ? hosts : [Any]
-        from method in route.Config.Match.Methods is { Count: > 0 } methods ? methods : [Any]
+        from method in route.Config.Match.Methods is { Count: > 0 } methods ? methods.Distinct(StringComparer.OrdinalIgnoreCase) : [Any]
         select (host.ToUpperInvariant(), method.ToUpperInvariant());
 
     /// <summary>`/A/` for the catch-all `/a/{**rest}`; else the text as it is, which only the same text is sure to be taken by.</summary>

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using EdgeProxy.Yarp;
 using Microsoft.AspNetCore.Routing.Patterns;
 using Yarp.ReverseProxy.Configuration;
 
@@ -17,7 +18,7 @@ internal static class RouteTable
         var services = new ServiceCollection();
         services.AddLogging();
         services.AddMetrics();
-        services.AddRouting();
+        services.AddEdgeRouting();
         using var diagnostics = new DiagnosticListener("EdgeProxy.RouteTable");
         services.AddSingleton(diagnostics);
         await using var provider = services.BuildServiceProvider();

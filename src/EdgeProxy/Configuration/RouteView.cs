@@ -13,6 +13,8 @@ internal sealed record RouteView(
     string? Path,
     IReadOnlyList<string> Hosts,
     IReadOnlyList<string> Methods,
+    IReadOnlyList<ConditionView> Headers,
+    IReadOnlyList<ConditionView> QueryParameters,
     IReadOnlyList<string> RateLimits,
     bool RequireClient,
     TimeSpan? Timeout,
@@ -35,6 +37,8 @@ internal sealed record RouteView(
         route.Match.Path,
         route.Match.Hosts ?? [],
         route.Match.Methods ?? [],
+        [.. (route.Match.Headers ?? []).Select(ConditionView.Of)],
+        [.. (route.Match.QueryParameters ?? []).Select(ConditionView.Of)],
         [.. settings.RateLimits.Select(policy => policy.Name)],
         settings.RequireClient,
         route.Timeout,
@@ -48,6 +52,16 @@ internal sealed record RouteView(
         settings.Criticality.ToString(),
         route.MaxRequestBodySize,
         route.Transforms ?? []);
+}
+
+/// <summary>A condition on a field or a query parameter.</summary>
+internal sealed record ConditionView(string Name, string Mode, IReadOnlyList<string> Values, bool IsCaseSensitive)
+{
+    public static ConditionView Of(RouteHeader header) =>
+        new(header.Name, header.Mode.ToString(), header.Values ?? [], header.IsCaseSensitive);
+
+    public static ConditionView Of(RouteQueryParameter parameter) =>
+        new(parameter.Name, parameter.Mode.ToString(), parameter.Values ?? [], parameter.IsCaseSensitive);
 }
 
 internal sealed record TimeoutView(TimeSpan Connect, TimeSpan? PerTry, TimeSpan? ResponseHeaders, TimeSpan Idle)

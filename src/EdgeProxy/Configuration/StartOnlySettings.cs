@@ -13,8 +13,8 @@ internal static class StartOnlySettings
 {
     private const string Prefix = "Edge.";
     private const string Name = Prefix + "Name";
-    private const string Listen = Prefix + "Listen";
-    private const string Admin = Prefix + "Admin";
+    public const string Listen = Prefix + "Listen";
+    public const string Admin = Prefix + "Admin";
     private const string Store = Prefix + "Store";
     private const string Requests = Prefix + "Requests";
     private const string Connections = Prefix + "Connections";
@@ -68,11 +68,15 @@ internal static class StartOnlySettings
     /// <summary>The warning that a reload gives for a setting that awaits a restart: where it stands, or did.</summary>
     public static Fault ToWarning(string setting, Revision revision)
     {
-        var place = revision.EdgePlaces.GetValueOrDefault(setting, new Place(revision.Files.FirstOrDefault() ?? "", 1, 1));
+        var place = PlaceOf(setting, revision);
         return new Fault(
             FaultSeverity.Warning, FaultCodes.RestartRequired, place.File, place.Line, place.Column, "$." + setting,
             "the change applies at the next start");
     }
+
+    /// <summary>Where a setting stands, or would.</summary>
+    public static Place PlaceOf(string setting, Revision revision) =>
+        revision.EdgePlaces.GetValueOrDefault(setting, new Place(revision.Files.FirstOrDefault() ?? "", 1, 1));
 
     private static ListenerOptions[] WithoutCertificates(ImmutableArray<ListenerOptions> listeners) =>
         [.. listeners.Select(listener => listener with { Certificates = [] })];

@@ -25,7 +25,8 @@ internal static class StoreChecks
             }
         }
 
-        if (redis is null && !store.Has("Endpoints") && NeedServer.FirstOrDefault(store.Has) is { } needy)
+        if (redis is null && !store.Has("Endpoints") && !store.IsUnknown("Redis")
+            && NeedServer.FirstOrDefault(store.Has) is { } needy)
         {
             faults.Error(
                 FaultCodes.InvalidStore, store.Node!.Place, store.Node.PathOf(needy),
@@ -105,7 +106,7 @@ internal static class StoreChecks
 
     private static void CheckTls(Section tls, FaultList faults, bool looksAtFiles)
     {
-        if (tls.Find("KeyPath") is { } key && !tls.Has("CertificatePath"))
+        if (tls.Find("KeyPath") is { } key && !tls.Has("CertificatePath") && !tls.IsUnknown("CertificatePath"))
         {
             faults.Error(FaultCodes.ConflictingKeys, key, "KeyPath has no CertificatePath that it is the key of");
         }

@@ -17,9 +17,10 @@ internal static class ListenSockets
     /// <summary>`TCP_NOTSENT_LOWAT` in linux/tcp.h.</summary>
     public const int NotSentLowWater = 25;
 
+    /// <exception cref="IOException">It cannot be bound: the address and the reason in one sentence, for people.</exception>
     public static Socket Bind(EndPoint endpoint)
     {
-        var socket = SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
+        var socket = BindPlain(endpoint);
         if (OperatingSystem.IsLinux() && socket.ProtocolType == ProtocolType.Tcp)
         {
             try
@@ -33,5 +34,21 @@ internal static class ListenSockets
         }
 
         return socket;
+    }
+
+    private static Socket BindPlain(EndPoint endpoint)
+    {
+        var hasFamily = Socket.OSSupportsIPv6 || endpoint is not IPEndPoint { Address: var address } || !address.Equals(IPAddress.IPv6Any);
+        try
+        {
+            // On a machine without IPv6 every address is every IPv4 address.
+            return SocketTransportOptions.CreateDefaultBoundListenSocket(
+                hasFamily ? endpoint : new IPEndPoint(IPAddress.Any, ((IPEndPoint)endpoint).Port));
+        }
+        catch (SocketException exception) when (exception.SocketErrorCode != SocketError.AddressAlreadyInUse)
+        {
+            // The one that is left out has a sentence of the server's own.
+            throw new IOException($"Failed to bind to address {endpoint}: {exception.Message.ToLowerInvariant()}.", exception);
+        }
     }
 }

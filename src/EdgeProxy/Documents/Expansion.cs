@@ -7,10 +7,23 @@ namespace EdgeProxy.Documents;
 /// Replaces `${NAME}` and `${NAME:-default}` in text values by what the environment says; `$${` is a literal `${`.
 /// A variable that is set but empty counts as missing where there is a default, as in a shell.
 /// </summary>
-internal sealed class Expansion(Func<string, string?> environment, FaultList faults)
+/// <param name="variables">Where values come from, and what is done without.</param>
+internal sealed class Expansion(Variables variables, FaultList faults)
 {
+    /// <summary>Characters that one value may become.</summary>
+    private const int TextMax = 1 << 20;
+
+    /// <summary>Characters that all values together may become: a variable can stand in a document any number of times.</summary>
+    private const int TotalMax = 16 << 20;
+
+    private int _total;
+
+    /// <summary>Values that may be anything, since their variables are not known.</summary>
+    public int Unknown { get; private set; }
+
     public void Expand(Node node)
     {
+        faults.GoOn();
         switch (node)
         {
             case ObjectNode keys:
@@ -37,8 +50,8 @@ internal sealed class Expansion(Func<string, string?> environment, FaultList fau
     {
         var written = node.Written;
         var expanded = new StringBuilder(written.Length);
-        var variables = ImmutableArray.CreateBuilder<string>();
-        var position = 0;
+        var values = ImmutableArray.CreateBuilder<string>();
+        var (position, isUnknown) = (0, false);
         while (written.IndexOf("${", position, StringComparison.Ordinal) is var start and >= 0)
         {
             if (start > 0 && written[start - 1] == '$' && start - 1 >= position)
@@ -56,21 +69,38 @@ internal sealed class Expansion(Func<string, string?> environment, FaultList fau
                 return;
             }
 
-            if (Resolve(node, written.AsSpan(start + 2, end - start - 2)) is not { } value)
+            if (Resolve(node, written.AsSpan(start + 2, end - start - 2), ref isUnknown) is not { } value)
             {
                 return;
             }
 
+            if (expanded.Length + value.Length > TextMax || _total + expanded.Length + value.Length > TotalMax)
+            {
+                faults.Error(
+                    FaultCodes.ExpansionTooLarge, node,
+                    $"with its variables it would be too long: {TextMax} characters are allowed, {TotalMax} for all values together");
+                return;
+            }
+
             expanded.Append(value);
-            variables.Add(value);
+            values.Add(value);
             position = end + 1;
         }
 
-        node.Expand(expanded.Append(written, position, written.Length - position).ToString(), variables.ToImmutable());
+        if (isUnknown)
+        {
+            Unknown++;
+            node.MarkUnknown();
+            return;
+        }
+
+        _total += expanded.Length;
+        node.Expand(expanded.Append(written, position, written.Length - position).ToString(), values.ToImmutable());
     }
 
     /// <summary>What a reference stands for; null when that is a fault.</summary>
-    private string? Resolve(ScalarNode node, ReadOnlySpan<char> reference)
+    /// <param name="isUnknown">Becomes true where it is not known here.</param>
+    private string? Resolve(ScalarNode node, ReadOnlySpan<char> reference, ref bool isUnknown)
     {
         var split = reference.IndexOf(":-", StringComparison.Ordinal);
         var name = (split < 0 ? reference : reference[..split]).ToString();
@@ -82,7 +112,13 @@ internal sealed class Expansion(Func<string, string?> environment, FaultList fau
             return null;
         }
 
-        var value = environment(name);
+        if (!variables.MayUse(node.Place.File, name))
+        {
+            faults.Error(FaultCodes.VariableNotAllowed, node, $"Edge.Files does not let this file use the variable {name}");
+            return null;
+        }
+
+        var value = variables.Find(name);
         if (split >= 0 && string.IsNullOrEmpty(value))
         {
             return reference[(split + 2)..].ToString();
@@ -90,10 +126,18 @@ internal sealed class Expansion(Func<string, string?> environment, FaultList fau
 
         if (value is null)
         {
-            faults.Error(
-                FaultCodes.UnsetVariable, node, $"the environment has no variable {name} and no default is given (${{{name}:-default}})");
+            isUnknown |= variables.UnsetIsUnknown;
+            if (!variables.UnsetIsUnknown)
+            {
+                faults.Error(
+                    FaultCodes.UnsetVariable, node,
+                    $"the environment has no variable {name} and no default is given (${{{name}:-default}})");
+            }
+
+            return variables.UnsetIsUnknown ? "" : null;
         }
-        else if (value.Length != value.AsSpan().Trim().Length)
+
+        if (value.Length != value.AsSpan().Trim().Length)
         {
             faults.Warn(
                 FaultCodes.VariableWhiteSpace, node.Place, node.Path,

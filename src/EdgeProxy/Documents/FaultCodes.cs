@@ -14,11 +14,19 @@ internal static class FaultCodes
     public const string InvalidJson = "invalid_json";
     public const string NotAnObject = "not_an_object";
     public const string DuplicateKey = "duplicate_key";
+    public const string SectionNotAllowed = "section_not_allowed";
+
+    // What checking may cost
+    public const string TooManyFaults = "too_many_faults";
+    public const string TooManyCombinations = "too_many_combinations";
+    public const string CheckTimeout = "check_timeout";
 
     // Variables
     public const string UnsetVariable = "unset_variable";
     public const string InvalidExpansion = "invalid_expansion";
     public const string VariableWhiteSpace = "variable_white_space";
+    public const string ExpansionTooLarge = "expansion_too_large";
+    public const string VariableNotAllowed = "variable_not_allowed";
 
     // Keys and values
     public const string UnknownKey = "unknown_key";
@@ -41,6 +49,8 @@ internal static class FaultCodes
     public const string InvalidCertificate = "invalid_certificate";
     public const string UnusedCertificate = "unused_certificate";
     public const string UnprotectedAdmin = "unprotected_admin";
+    public const string AdminDestination = "admin_destination";
+    public const string OwnListener = "own_listener";
     public const string InvalidNetwork = "invalid_network";
     public const string InvalidStore = "invalid_store";
 
@@ -68,8 +78,23 @@ internal static class FaultCodes
     public const string UnusedRateLimit = "unused_rate_limit";
     public const string UnknownPlan = "unknown_plan";
     public const string LiteralStar = "literal_star";
+    public const string BacktrackingRegex = "backtracking_regex";
     public const string PathBypass = "path_bypass";
     public const string Shadowed = "shadowed";
+    public const string OrderIgnored = "order_ignored";
+    public const string OtherOwner = "other_owner";
+    public const string UnknownRouteValue = "unknown_route_value";
+    public const string UnmatchedPrefix = "unmatched_prefix";
+    public const string NoClientCertificate = "no_client_certificate";
+    public const string MixedSchemes = "mixed_schemes";
+    public const string NoWeight = "no_weight";
+    public const string IdleBelowPerTry = "idle_below_per_try";
+    public const string GrpcNeedsHttp2 = "grpc_needs_http2";
+    public const string ShortEvery = "short_every";
+    public const string MissingLimit = "missing_limit";
+    public const string WeakAdminToken = "weak_admin_token";
+    public const string CannotListen = "cannot_listen";
+    public const string IgnoredFile = "ignored_file";
     public const string TrustsEverybody = "trusts_everybody";
     public const string UnverifiedUpstream = "unverified_upstream";
     public const string RestartRequired = "restart_required";

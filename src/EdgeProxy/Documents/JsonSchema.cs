@@ -54,6 +54,9 @@ internal static class JsonSchema
             case ShorthandShape shorthand:
                 WriteAnyOf(writer, [shorthand.Full.Get(shorthand.Key).Shape, shorthand.Full]);
                 break;
+            case OneOrMoreShape many:
+                WriteAnyOf(writer, [many.Item, many.List]);
+                break;
             case ChoiceShape choice:
                 WriteAnyOf(writer, choice.Choices);
                 break;

@@ -20,7 +20,7 @@ internal static class Nearest
         {
             if (candidate.Length <= LengthMax && Math.Abs(candidate.Length - text.Length) < best)
             {
-                var edits = Edits(text, candidate);
+                var edits = Edits(text, candidate, best);
                 if (edits < best && edits < Math.Max(text.Length, candidate.Length))
                 {
                     (best, nearest) = (edits, candidate);
@@ -32,9 +32,15 @@ internal static class Nearest
     }
 
     /// <summary>Insertions, deletions, replacements and swaps of neighbours that turn one text into the other, without case.</summary>
-    public static int Edits(string left, string right)
+    public static int Edits(string left, string right) => Edits(left, right, int.MaxValue);
+
+    /// <summary>The same where it is below <paramref name="bound"/>; the bound where it is not, which is found out sooner.</summary>
+    private static int Edits(string left, string right, int bound)
     {
-        var (beforeLast, last, row) = (new int[right.Length + 1], new int[right.Length + 1], new int[right.Length + 1]);
+        Span<int> cells = right.Length <= LengthMax ? stackalloc int[3 * (LengthMax + 1)] : new int[3 * (right.Length + 1)];
+        var beforeLast = cells[..(right.Length + 1)];
+        var last = cells.Slice(right.Length + 1, right.Length + 1);
+        var row = cells.Slice(2 * (right.Length + 1), right.Length + 1);
         for (var j = 0; j <= right.Length; j++)
         {
             last[j] = j;
@@ -42,8 +48,13 @@ internal static class Nearest
 
         for (var i = 1; i <= left.Length; i++)
         {
+            // Away from the diagonal there are as many edits as the distance from it.
+            var from = Math.Max(1, i - Math.Min(bound, i));
+            var to = (int)Math.Min(right.Length, (long)i + bound);
+            row.Fill(bound);
             row[0] = i;
-            for (var j = 1; j <= right.Length; j++)
+            var least = i;
+            for (var j = from; j <= to; j++)
             {
                 var same = Same(left[i - 1], right[j - 1]);
                 row[j] = Math.Min(Math.Min(last[j], row[j - 1]) + 1, last[j - 1] + (same ? 0 : 1));
@@ -51,12 +62,23 @@ internal static class Nearest
                 {
                     row[j] = Math.Min(row[j], beforeLast[j - 2] + 1);
                 }
+
+                least = Math.Min(least, row[j]);
             }
 
-            (beforeLast, last, row) = (last, row, beforeLast);
+            // A swap reaches back two rows; the row before this one has the same floor.
+            if (least > bound)
+            {
+                return bound;
+            }
+
+            var free = beforeLast;
+            beforeLast = last;
+            last = row;
+            row = free;
         }
 
-        return last[right.Length];
+        return Math.Min(last[right.Length], bound);
     }
 
     private static bool Same(char left, char right) => char.ToUpperInvariant(left) == char.ToUpperInvariant(right);

@@ -12,6 +12,9 @@ internal readonly record struct Place(string File, int Line, int Column)
 /// <summary>A value of a JSON document that knows where it stands.</summary>
 internal abstract class Node(Place place)
 {
+    /// <summary>Letters of a key that a path shows: a path stands in each fault below it.</summary>
+    private const int StepMax = 130;
+
     private Node? _parent;
     private string _step = "$";
 
@@ -36,6 +39,7 @@ internal abstract class Node(Place place)
 
     protected static string StepTo(string key)
     {
+        key = key.Length > StepMax ? string.Concat(key.AsSpan(0, StepMax), "…") : key;
         foreach (var c in key)
         {
             if (!char.IsLetterOrDigit(c) && c is not ('_' or '-' or '$'))
@@ -143,6 +147,9 @@ internal sealed class ScalarNode(Place place, ScalarKind scalar, string written)
     /// <summary>There was white space and nothing else, and it has been taken away.</summary>
     public bool WasBlank { get; private set; }
 
+    /// <summary>Part of it would come from a variable that is not looked at here: it may be anything.</summary>
+    public bool IsUnknown { get; private set; }
+
     public bool IsNull => Scalar == ScalarKind.Null;
 
     public override string Kind => Scalar switch
@@ -177,6 +184,14 @@ internal sealed class ScalarNode(Place place, ScalarKind scalar, string written)
         var trimmed = Text.Trim();
         WasBlank = trimmed.Length == 0 && Text.Length > 0;
         Text = trimmed;
+    }
+
+    /// <summary>Who reads on takes the default instead, as for a faulty value.</summary>
+    public void MarkUnknown()
+    {
+        IsUnknown = true;
+        IsExpanded = true;
+        IsFaulty = true;
     }
 }
 

@@ -25,6 +25,9 @@ internal readonly struct Section(ObjectShape shape, ObjectNode? node)
         return node?.Find(name)?.Value is { IsFaulty: false } value and not ScalarNode { IsNull: true } ? value : null;
     }
 
+    /// <summary>The value would come from a variable that is not looked at here: what is read in its place is a default.</summary>
+    public bool IsUnknown(string key) => node?.Find(shape.Get(key).Name)?.Value is ScalarNode { IsUnknown: true };
+
     public bool Has(string key) => Find(key) is not null;
 
     public string? Text(string key)
@@ -111,6 +114,9 @@ internal readonly struct Section(ObjectShape shape, ObjectNode? node)
     /// <summary>Scalars of a list; faulty ones are left out.</summary>
     public IEnumerable<ScalarNode> Scalars(string key) =>
         Find(key) is not ListNode list ? [] : list.Items.OfType<ScalarNode>().Where(i => !i.IsFaulty);
+
+    /// <summary>The one scalar of a key, or those of its list; faulty ones are left out.</summary>
+    public IEnumerable<ScalarNode> OneOrMore(string key) => Find(key) is ScalarNode one ? [one] : Scalars(key);
 
     public ImmutableArray<string> Texts(string key)
     {

@@ -124,6 +124,16 @@ internal sealed class ListShape(Shape item, int min = 0, int max = int.MaxValue)
     };
 }
 
+/// <summary>A text, or a list of such texts.</summary>
+internal sealed class OneOrMoreShape(TextShape item, int max) : Shape
+{
+    public TextShape Item { get; } = item;
+
+    public ListShape List { get; } = new(item, 1, max) { Distinct = true };
+
+    public override string Expected => $"{Item.Expected}, or a list of 1 to {List.Max}";
+}
+
 /// <summary>Entries by id. An id belongs to one file.</summary>
 internal sealed class MapShape(Shape item, string noun) : Shape
 {

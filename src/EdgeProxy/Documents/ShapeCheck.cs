@@ -8,10 +8,11 @@ internal sealed class ShapeCheck(FaultList faults)
 
     public void Check(Node node, Shape shape)
     {
+        faults.GoOn();
         _root ??= shape;
         if (node.IsFaulty)
         {
-            return; // its variable could not be replaced
+            return; // its variable could not be replaced, or is not known
         }
 
         switch (shape, node)
@@ -24,6 +25,12 @@ internal sealed class ShapeCheck(FaultList faults)
                 break;
             case (ListShape list, ListNode value):
                 CheckItems(value, list);
+                break;
+            case (OneOrMoreShape many, ListNode value):
+                CheckItems(value, many.List);
+                break;
+            case (OneOrMoreShape many, ScalarNode value):
+                CheckScalar(value, many.Item);
                 break;
             case (ChoiceShape choice, ObjectNode value):
                 CheckChoice(value, choice);
@@ -72,9 +79,11 @@ internal sealed class ShapeCheck(FaultList faults)
     /// <summary>With one hint: where the name belongs, unless it is a slip of the pen for a key that is here.</summary>
     private void ReportUnknown(ObjectNode node, Member member, ObjectShape shape)
     {
-        var near = Nearest.To(member.Name, shape.Keys.Select(k => k.Name));
+        var near = faults.Suggest(member.Name, shape.Keys.Select(k => k.Name));
         _levels ??= new KeyLevels(_root!);
-        var place = near is not null && IsSlip(member, shape.Get(near)) ? null : _levels.HintFor(member.Name, shape);
+        var place = !faults.MaySuggest || (near is not null && IsSlip(member, shape.Get(near)))
+            ? null
+            : _levels.HintFor(member.Name, shape);
         faults.Error(
             FaultCodes.UnknownKey, member.Place, node.PathOf(member.Name),
             $"there is no key \"{member.Name}\" here" + (place is null ? "" : "; " + place),
@@ -126,7 +135,7 @@ internal sealed class ShapeCheck(FaultList faults)
         }
 
         var names = shape.Choices.Select(c => c.Keys[0].Name).ToList();
-        var suggestion = node.Members.Select(m => Nearest.To(m.Name, names)).FirstOrDefault(n => n is not null);
+        var suggestion = node.Members.Select(m => faults.Suggest(m.Name, names)).FirstOrDefault(n => n is not null);
         var found = string.Join(", ", node.Members.Select(m => $"\"{m.Name}\""));
         var message = found.Length > 0 ? $"there is no {shape.Noun} {found}" : $"the {shape.Noun} is empty";
         faults.Error(FaultCodes.InvalidTransform, node, message, suggestion);
@@ -198,7 +207,7 @@ internal sealed class ShapeCheck(FaultList faults)
         }
         else if (shape.Canonical(node.Text) is null)
         {
-            var suggestion = node.IsExpanded ? null : Nearest.To(node.Text, shape.Values);
+            var suggestion = node.IsExpanded ? null : faults.Suggest(node.Text, shape.Values);
             faults.Error(shape.Code, node, $"{node.Shown} is not {shape.Expected}", suggestion);
         }
         else if (!shape.Admits(node.Text))

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text.Json.Nodes;
 using EdgeProxy.Configuration;
 using EdgeProxy.Errors;
 using Microsoft.AspNetCore.Http.Features;
@@ -15,7 +16,8 @@ internal static class RateLimitAdmin
         var revisions = edge.GetRequiredService<Revisions>();
         var store = edge.GetRequiredService<IBucketStore>();
         var top = edge.GetRequiredService<TopClients>();
-        v1.MapGet("/ratelimits", () => RateLimitView.AllOf(revisions.Current))
+        v1.MapGet("/ratelimits", () => RateLimitView.AllOf(revisions.Current).Select(view => Show(view, revisions.Current)).ToList())
+            .Produces<ImmutableArray<RateLimitView>>()
             .WithSummary("Rate limits in effect, with their defaults filled in, and the routes that name them.");
         v1.MapGet("/ratelimits/{policy}/top", (string policy) => revisions.Current.Policies.TryGetValue(policy, out var found)
                 ? Results.Json(TopAnswer.Of(found, top))
@@ -31,6 +33,10 @@ internal static class RateLimitAdmin
             .Produces<BucketAnswer>()
             .WithSummary("Gives the bucket of a key back full, on all nodes within a second, and says what is in it then.");
     }
+
+    /// <summary>As written where variables are.</summary>
+    private static JsonNode Show(RateLimitView view, Revision active) =>
+        active.WrittenInPolicies.GetValueOrDefault(view.Name, WrittenValues.None).Show(view);
 
     private static async Task<IResult> AnswerAsync(
         HttpContext context, NamedBucket? bucket, Func<BucketName, LimitSet, ValueTask<BucketView?>> ask)

@@ -12,14 +12,18 @@ internal static class RateLimitChecks
             CheckPolicy(draftPolicy, faults);
         }
 
-        CheckClients(draft, faults);
+        var policies = draft.Policies.ToDictionary(p => p.Policy.Name, p => p.Policy, StringComparer.OrdinalIgnoreCase);
+        CheckClients(draft, policies, faults);
         var names = draft.Policies.ToDictionary(p => p.Policy.Name, NamesOf, StringComparer.OrdinalIgnoreCase);
         foreach (var route in draft.Routes)
         {
+            faults.GoOn();
             CheckRoute(route, names, faults);
-            CheckCost(route, draft, faults);
+            CheckCost(route, policies, faults);
             CheckMaxCost(route.Entry.Section, faults);
         }
+
+        RateLimitWarnings.CheckNeighbours(draft, faults);
     }
 
     private static void CheckPolicy(PolicyDraft draft, FaultList faults)
@@ -33,6 +37,7 @@ internal static class RateLimitChecks
         }
 
         CheckNames(section, faults);
+        RateLimitWarnings.CheckTimes(section, faults);
         foreach (var (plan, planSection) in section.Entries("Plans"))
         {
             CheckPlan("a plan", plan, planSection, faults);
@@ -49,6 +54,12 @@ internal static class RateLimitChecks
     private static void CheckPlan(string who, Member member, Section section, FaultList faults)
     {
         CheckNames(section, faults);
+        RateLimitWarnings.CheckTimes(section, faults);
+        if (section.IsUnknown("Unlimited"))
+        {
+            return;
+        }
+
         if (section.Switch("Unlimited") == section.Has("Limits"))
         {
             faults.Error(
@@ -57,13 +68,12 @@ internal static class RateLimitChecks
     }
 
     /// <summary>What clients have of their own. Whether the policy exists is for <see cref="ReferenceChecks"/> to say.</summary>
-    private static void CheckClients(Draft draft, FaultList faults)
+    private static void CheckClients(Draft draft, Dictionary<string, RateLimitPolicy> policies, FaultList faults)
     {
         foreach (var (member, section) in draft.LimitsOfClients)
         {
             CheckPlan("a client's own entry", member, section, faults);
-            var policy = draft.Policies.FirstOrDefault(p => p.Entry.Id.Equals(member.Name, StringComparison.OrdinalIgnoreCase));
-            if (policy is { Policy.Per: not RateLimitKey.Client })
+            if (policies.GetValueOrDefault(member.Name) is { Per: not RateLimitKey.Client })
             {
                 faults.Error(
                     FaultCodes.PlansNeedClients, member.Place, member.Value.Path,
@@ -105,7 +115,7 @@ internal static class RateLimitChecks
     }
 
     /// <summary>A request that costs more than a bucket ever holds is always refused; few mean that.</summary>
-    private static void CheckCost(RouteDraft route, Draft draft, FaultList faults)
+    private static void CheckCost(RouteDraft route, Dictionary<string, RateLimitPolicy> policies, FaultList faults)
     {
         if (route.Entry.Section.Find("Cost") is not { } cost)
         {
@@ -115,8 +125,7 @@ internal static class RateLimitChecks
         var tokens = route.Entry.Section.Number("Cost");
         foreach (var name in route.PolicyNames)
         {
-            var policy = draft.Policies.FirstOrDefault(p => p.Policy.Name.Equals(name.Text, StringComparison.OrdinalIgnoreCase))?.Policy;
-            var limits = policy is null ? [] : AllLimitsOf(policy);
+            var limits = policies.GetValueOrDefault(name.Text) is { } policy ? AllLimitsOf(policy) : [];
             if (limits.FirstOrDefault(limit => limit.Capacity > 0 && limit.Capacity < tokens) is { } limit)
             {
                 faults.Warn(

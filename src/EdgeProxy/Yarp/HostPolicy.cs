@@ -30,10 +30,11 @@ internal sealed class HostPolicy : MatcherPolicy, IEndpointComparerPolicy, INode
             }
         }
 
+        var below = WildcardsBelow(edges.Keys);
         foreach (var endpoint in endpoints)
         {
             var keys = HostKey.Of(endpoint);
-            foreach (var edge in keys.Count == 0 ? edges.Keys : keys.SelectMany(key => Covered(key, edges)).Distinct())
+            foreach (var edge in keys.Count == 0 ? edges.Keys : keys.SelectMany(key => Covered(key, below)).Distinct())
             {
                 edges[edge].Add(endpoint);
             }
@@ -46,9 +47,26 @@ internal sealed class HostPolicy : MatcherPolicy, IEndpointComparerPolicy, INode
         new JumpTable(exitDestination, edges.ToDictionary(edge => (HostKey)edge.State, edge => edge.Destination));
 
     /// <summary>The key itself, and of a wildcard those that it holds. A key with a port and one without are never mixed.</summary>
-    private static IEnumerable<HostKey> Covered(HostKey key, Dictionary<HostKey, List<Endpoint>> edges) => key.IsWildcard
-        ? edges.Keys.Where(other => other.IsWildcard && other.Port == key.Port && other.Host.EndsWith(key.Host, StringComparison.Ordinal))
-        : [key];
+    private static List<HostKey> Covered(HostKey key, Dictionary<HostKey, List<HostKey>> below) =>
+        below.TryGetValue(key, out var held) ? held : [key];
+
+    /// <summary>By each wildcard all that it holds, itself among them: found from below, label by label, however many there are.</summary>
+    private static Dictionary<HostKey, List<HostKey>> WildcardsBelow(IReadOnlyCollection<HostKey> keys)
+    {
+        var below = keys.Where(key => key.IsWildcard).ToDictionary(key => key, _ => new List<HostKey>());
+        foreach (var key in below.Keys)
+        {
+            for (var dot = 0; dot >= 0; dot = key.Host.IndexOf('.', dot + 1))
+            {
+                if (below.TryGetValue(key with { Host = key.Host[dot..] }, out var held))
+                {
+                    held.Add(key);
+                }
+            }
+        }
+
+        return below;
+    }
 
     private sealed class JumpTable : PolicyJumpTable
     {

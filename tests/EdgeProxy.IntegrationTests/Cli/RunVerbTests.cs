@@ -29,4 +29,26 @@ public sealed class RunVerbTests
         await Assert.ThrowsAsync<SocketException>(() => RawClient.OpenAsync(address));
         folder.Delete(recursive: true);
     }
+
+    [Theory]
+    [InlineData("http://192.0.2.7:18080", "http://127.0.0.1:0", "192.0.2.7:18080")]
+    [InlineData("http://127.0.0.1:0", "http://192.0.2.7:19901", "192.0.2.7:19901")]
+    [InlineData("http://[2001:db8::7]:18080", "http://127.0.0.1:0", "[2001:db8::7]:18080")]
+    public async Task A_listener_that_cannot_be_bound_is_named_and_the_process_ends_with_1(string listen, string admin, string named)
+    {
+        var folder = Directory.CreateTempSubdirectory("edgeproxy-test-");
+        var file = Path.Combine(folder.FullName, "edgeproxy.json");
+        var document = Edge.Document(Edge.OneRoute("http://127.0.0.1:1/"), token: new string('t', 20))
+            .Replace("\"Admin\": { \"Listen\": \"http://127.0.0.1:0\"", $"\"Admin\": {{ \"Listen\": \"{admin}\"", StringComparison.Ordinal)
+            .Replace("[ \"http://127.0.0.1:0\" ]", $"[ \"{listen}\" ]", StringComparison.Ordinal);
+        await File.WriteAllTextAsync(file, document);
+        var read = ConfigurationReader.Read(file, TimeProvider.System);
+        Assert.True(read.Revision is not null, string.Join('\n', read.Faults));
+        await using var gateway = Gateway.Create(new RunOptions { ConfigPath = file }, read.Revision!);
+
+        var failure = await Assert.ThrowsAsync<IOException>(() => gateway.StartAsync());
+        Assert.Contains(named, failure.Message, StringComparison.Ordinal);
+        Assert.Equal(1, await RunVerb.RunAsync(new RunOptions { ConfigPath = file }).WaitAsync(Wait.Patience));
+        folder.Delete(recursive: true);
+    }
 }

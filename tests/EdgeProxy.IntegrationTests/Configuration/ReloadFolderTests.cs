@@ -113,6 +113,47 @@ public sealed class ReloadFolderTests : IAsyncLifetime
         Assert.Contains($"\nedgeproxy_config_info{{revision=\"{active.Id}\"}} 1\n", metrics, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Files_that_look_like_configuration_and_are_not_read_are_named()
+    {
+        var extra = Path.Combine(_folder, "extra.json");
+        await File.WriteAllTextAsync(Path.Combine(_folder, "edgeproxy.json"), Edge.Document(Edge.OneRoute(_one.Address)));
+        await File.WriteAllTextAsync(extra, Extra);
+        await StartAsync();
+        await ServesAsync("/extra", "two");
+        Assert.DoesNotContain("extra.json", await IgnoredAsync(), StringComparison.Ordinal);
+
+        var folder = Directory.CreateDirectory(Path.Combine(_folder, "off")).FullName;
+        File.Move(extra, Path.Combine(folder, "extra.json"));
+        await File.WriteAllTextAsync(Path.Combine(_folder, "more.jsonc"), Extra);
+        await Wait.UntilAsync(
+            async () => await IgnoredAsync() is var ignored && ignored.Contains("off/extra.json", StringComparison.Ordinal)
+                && ignored.Contains("more.jsonc", StringComparison.Ordinal),
+            "both files are named while the routes are still there");
+        await ServesAsync("/extra", "one");
+        await Wait.UntilAsync(() => Status.Count(ReloadResult.Accepted) == 1, "the change is taken");
+        Assert.Equal(["ignored_file", "ignored_file"], Status.Last.Warnings.Select(warning => warning.Code));
+    }
+
+    [Fact]
+    public async Task A_change_that_spans_two_files_is_never_seen_half_done()
+    {
+        await File.WriteAllTextAsync(Path.Combine(_folder, "edgeproxy.json"), Edge.Document("\"RateLimits\": {}"));
+        await File.WriteAllTextAsync(Path.Combine(_folder, "routes.json"), $"{{ {Edge.OneRoute(_one.Address)} }}");
+        await StartAsync();
+        await ServesAsync("/", "one");
+
+        await Wait.UntilAsync(() => File.Exists(Path.Combine(_folder, ".edgeproxy", "last-good")), "the files have been looked at once");
+        await File.WriteAllTextAsync(Path.Combine(_folder, "routes.json"), $"{{ {Edge.OneRoute(_two.Address)} }}");
+        await File.WriteAllTextAsync(
+            Path.Combine(_folder, "edgeproxy.json"), Edge.Document("\"RateLimits\": {}", "\"Shutdown\": { \"DrainTimeout\": \"7s\" }"));
+
+        var revisions = _gateway!.Services.GetRequiredService<Revisions>();
+        await Wait.UntilAsync(() => revisions.Current.Edge.Shutdown.DrainTimeout == TimeSpan.FromSeconds(7), "both changes are in effect");
+        await ServesAsync("/", "two");
+        Assert.Equal(1, Status.Count(ReloadResult.Accepted));
+    }
+
     private string Extra => $$"""
         {
           "ReverseProxy": {
@@ -142,6 +183,12 @@ public sealed class ReloadFolderTests : IAsyncLifetime
         using var content = new StringContent(document, Encoding.UTF8, "application/json");
         using var answer = await _client.PostAsync(_gateway!.AdminAddress + "/v1/config/check", content);
         return JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement;
+    }
+
+    private async Task<string> IgnoredAsync()
+    {
+        using var answer = JsonDocument.Parse(await _client.GetStringAsync(_gateway!.AdminAddress + "/v1/config"));
+        return answer.RootElement.GetProperty("ignoredFiles").GetRawText();
     }
 
     private Task ServesAsync(string path, string answer) => Wait.UntilAsync(

@@ -46,6 +46,23 @@ public sealed class ReloadTests : IAsyncLifetime
         await SucceedsAsync();
     }
 
+    [Theory]
+    [InlineData("\"Listen\": [ \"http://127.0.0.1:0\" ]", "\"Listen\": [ \"http://127.0.0.1:0\", \"http://TAKEN\" ]", "$.Edge.Listen")]
+    [InlineData("\"Admin\": { \"Listen\": \"http://127.0.0.1:0\"", "\"Admin\": { \"Listen\": \"http://TAKEN\"", "$.Edge.Admin")]
+    public async Task A_new_listener_that_the_next_start_could_not_bind_is_warned_of(string before, string after, string path)
+    {
+        using var taken = new System.Net.Sockets.TcpListener(IPAddress.Loopback, 0);
+        taken.Start();
+
+        after = after.Replace("TAKEN", taken.LocalEndpoint.ToString(), StringComparison.Ordinal);
+        await File.WriteAllTextAsync(FileName, Two.Replace(before, after, StringComparison.Ordinal));
+
+        await ServesAsync("two");
+        await Wait.UntilAsync(
+            () => Status.Last.Warnings.Any(warning => warning.Code == "cannot_listen" && warning.Path == path), "the warning is there");
+        Assert.Contains(Status.Last.Warnings, warning => warning.Code == "restart_required");
+    }
+
     [Fact]
     public async Task A_file_replaced_by_renaming_is_taken()
     {

@@ -52,6 +52,11 @@ internal sealed class Http2Client : IDisposable
 /// <summary>A body of unknown length that goes on, piece by piece, until nobody takes it any more.</summary>
 internal sealed class EndlessBody(int piece, TimeSpan pause) : HttpContent
 {
+    private volatile int _sent;
+
+    /// <summary>Pieces that have been sent.</summary>
+    public int Sent => _sent;
+
     protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
     {
         var bytes = new byte[piece];
@@ -60,6 +65,7 @@ internal sealed class EndlessBody(int piece, TimeSpan pause) : HttpContent
         {
             await stream.WriteAsync(bytes, deadline);
             await stream.FlushAsync(deadline);
+            _sent++;
             if (pause > TimeSpan.Zero)
             {
                 await Task.Delay(pause, TimeProvider.System, deadline);

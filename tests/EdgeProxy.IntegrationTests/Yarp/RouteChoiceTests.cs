@@ -100,6 +100,47 @@ public sealed class RouteChoiceTests
         Assert.Equal("pattern", await edges.RouteOfAsync("/h/x", ("Host", "c.example")));
     }
 
+    /// <summary>The table of docs/configuration.md, "Which route", row by row: each pair differs in what the row asks about.</summary>
+    [Fact]
+    public async Task The_questions_that_choose_a_route_are_asked_in_the_order_of_the_table()
+    {
+        await using var edges = await StartAsync(
+        [
+            Route("1-wildcard", """ "Path": "/1", "Hosts": [ "*.example.com" ] """, order: -1),
+            Route("1-exact", """ "Path": "/1", "Hosts": [ "a.example.com" ] """),
+            Route("2-path", "\"Path\": \"/2/{id}\""), Route("2-order", "\"Path\": \"/2/{**rest}\"", order: -1),
+            Route("3-narrow", "\"Path\": \"/3/{id}\""), Route("3-wide", "\"Path\": \"/3/{**rest}\""),
+            Route("4-method", """ "Path": "/4", "Methods": [ "GET" ] """),
+            Route("4-field", """ "Path": "/4", "Headers": [ { "Name": "X", "Values": [ "1" ] } ] """),
+            Route("5-host", """ "Path": "/5", "Hosts": [ "a.example.com" ] """),
+            Route("5-field", """ "Path": "/5", "Headers": [ { "Name": "X", "Values": [ "1" ] } ] """),
+            Route("6-field", """ "Path": "/6", "Headers": [ { "Name": "X", "Values": [ "1" ] } ] """), Route("6-bare", "\"Path\": \"/6\""),
+            Route("7-b", "\"Path\": \"/7/{n:long}\""), Route("7-a", "\"Path\": \"/7/{n:int}\""),
+        ]);
+
+        foreach (var (target, expected) in new[]
+        {
+            ("/1", "1-exact"), ("/2/7", "2-order"), ("/3/7", "3-narrow"), ("/4", "4-method"), ("/5", "5-host"), ("/6", "6-field"),
+            ("/7/7", "7-a"),
+        })
+        {
+            Assert.Equal(expected, await edges.RouteOfAsync(target, ("Host", "a.example.com"), ("X", "1")));
+        }
+    }
+
+    [Fact]
+    public async Task A_path_that_a_pattern_cannot_decide_on_in_time_is_refused_and_goes_to_no_wider_route()
+    {
+        await using var edges = await StartAsync(
+            [Route("wide", "\"Path\": \"/{**rest}\""), Route("narrow", "\"Path\": \"/x/{id:regex(^(?=a)(a+)+$)}\"")]);
+
+        Assert.Equal("narrow", await edges.RouteOfAsync("/x/aaa"));
+        Assert.Equal("wide", await edges.RouteOfAsync("/x/b"));
+        using var refused = await edges.SendAsync("/x/" + new string('a', 60) + "!");
+        Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
+        Assert.Contains("\"malformed_request\"", await refused.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
     private static string Route(string id, string match, int order = 0) => $$"""
         "{{id}}": { "ClusterId": "up", "Order": {{order}}, "Match": { {{match}} },
                     "Transforms": [ { "RequestHeader": "X-Route", "Set": "{{id}}" } ] }
@@ -129,6 +170,8 @@ public sealed class RouteChoiceTests
             Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
             return await answer.Content.ReadAsStringAsync();
         }
+
+        public Task<HttpResponseMessage> SendAsync(string target) => edge.Client.GetAsync(target);
 
         public async ValueTask DisposeAsync()
         {

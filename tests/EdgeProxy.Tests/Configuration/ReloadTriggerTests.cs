@@ -31,7 +31,7 @@ public sealed class ReloadTriggerTests
         _trigger.Observe(Changed, Seconds(1));
         _trigger.Refused(Changed);
         Assert.Equal(ReloadStep.Idle, _trigger.Observe(Changed, Seconds(2)));
-        Assert.Equal(ReloadStep.Read, _trigger.Observe(Files(("a.json", "3"), ("b.json", "1")), Seconds(3)));
+        Assert.Equal(ReloadStep.Read, Settled(Files(("a.json", "3"), ("b.json", "1")), 3));
     }
 
     [Fact]
@@ -110,6 +110,43 @@ public sealed class ReloadTriggerTests
     {
         _trigger.Accepted(Good);
         Assert.Equal(ReloadStep.Read, _trigger.Observe(Files(), Seconds(10)));
+    }
+
+    [Fact]
+    public void A_change_that_spans_two_files_is_read_once_both_stand()
+    {
+        _trigger.Accepted(Good);
+        Assert.Equal(ReloadStep.Wait, _trigger.Observe(Changed, Seconds(10)));
+        Assert.Equal(ReloadStep.Wait, _trigger.Observe(Changed, Seconds(10.2)));
+        var both = Files(("a.json", "2"), ("b.json", "2"));
+        Assert.Equal(ReloadStep.Wait, _trigger.Observe(both, Seconds(10.25)));
+        Assert.Equal(ReloadStep.Wait, _trigger.Observe(both, Seconds(10.5)));
+        Assert.Equal(ReloadStep.Read, _trigger.Observe(both, Seconds(10.55)));
+    }
+
+    [Fact]
+    public void Changes_that_never_end_are_read_all_the_same()
+    {
+        _trigger.Accepted(Good);
+        for (var tenth = 0; tenth < 30; tenth++)
+        {
+            Assert.Equal(ReloadStep.Wait, _trigger.Observe(Files(("a.json", $"{tenth}x"), ("b.json", "1")), Seconds(10 + (tenth / 10.0))));
+        }
+
+        Assert.Equal(ReloadStep.Read, _trigger.Observe(Files(("a.json", "y"), ("b.json", "1")), Seconds(13)));
+    }
+
+    [Fact]
+    public void A_single_file_waits_for_no_other()
+    {
+        _trigger.Accepted(WithoutB);
+        Assert.Equal(ReloadStep.Read, _trigger.Observe(Files(("a.json", "2")), Seconds(10)));
+    }
+
+    private ReloadStep Settled(SourceSnapshot files, double since)
+    {
+        Assert.Equal(ReloadStep.Wait, _trigger.Observe(files, Seconds(since)));
+        return _trigger.Observe(files, Seconds(since) + ReloadTrigger.SettleFor);
     }
 
     private static TimeSpan Seconds(double seconds) => TimeSpan.FromSeconds(seconds);
