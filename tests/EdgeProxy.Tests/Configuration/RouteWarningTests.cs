@@ -78,7 +78,7 @@ public sealed class RouteWarningTests
     [InlineData("\"Path\": \"/index.html\"", "1.1", false)]
     public void A_route_of_gRPC_to_a_cluster_of_HTTP_1_is_warned_of(string match, string version, bool isWarned) => AssertCode(
         isWarned ? "grpc_needs_http2" : null,
-        Configurations.Document(cluster: $$""" "HttpRequest": { "Version": "{{version}}" } """)
+        Configurations.Document("\"MaxRequestBodySize\": -1", cluster: $$""" "HttpRequest": { "Version": "{{version}}" } """)
             .Replace("\"Path\": \"/{**rest}\"", match, StringComparison.Ordinal));
 
     [Theory]
