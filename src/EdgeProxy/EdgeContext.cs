@@ -126,6 +126,9 @@ internal sealed class EdgeContext(Revision revision, string requestId, long star
     /// <summary>The client set <see cref="TimeAllowed"/>: that it runs out says nothing about a destination.</summary>
     public bool IsClientsDeadline { get; set; }
 
+    /// <summary>The client has left after a wait for the head of a response that was longer than its route expects.</summary>
+    public bool IsAbandoned { get; set; }
+
     /// <summary>When the forward was ended, the client's body was what was being waited for.</summary>
     public bool ClientKeptWaiting { get; set; }
 
@@ -139,6 +142,9 @@ internal sealed class EdgeContext(Revision revision, string requestId, long star
 
     /// <summary>Path and query toward the destination, when transforms of the route change them; null: they leave as they came.</summary>
     public Yarp.RequestTarget? Target { get; set; }
+
+    /// <summary>The destination's side of an accepted upgrade; null: none was accepted.</summary>
+    public UpgradedStream? Upgraded { get; set; }
 
     /// <summary>Address of the destination that the request was sent to last; null when to none.</summary>
     public string? SentTo { get; set; }

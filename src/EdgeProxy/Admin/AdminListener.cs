@@ -56,6 +56,7 @@ internal static class AdminListener
         v1.MapConfiguration(edge);
         v1.MapClusters(edge);
         v1.MapDestinations(edge);
+        v1.MapBreakers(edge);
         v1.MapRateLimits(edge);
         v1.MapStore(edge);
         v1.MapOverload(edge);

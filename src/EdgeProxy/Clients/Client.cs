@@ -10,6 +10,9 @@ internal sealed record Client(string Id, string Plan, bool IsAnonymous)
 {
     public const string AnonymousPlan = "anonymous";
 
+    /// <summary>Nobody has looked who is calling.</summary>
+    public static readonly Client Unknown = new("unknown", AnonymousPlan, IsAnonymous: true);
+
     /// <summary>The client without a key at <paramref name="address"/>.</summary>
     public static Client At(IPAddress address, int ipv6Prefix) =>
         new(ClientAddress.NameOf(address, ipv6Prefix), AnonymousPlan, IsAnonymous: true);

@@ -107,6 +107,7 @@ internal sealed record RouteDraft(Entry Entry, RouteConfig Config)
             RouteId = Entry.Id,
             ClusterId = clusters[Config.ClusterId!].ClusterId,
             Timeout = Config.Timeout,
+            AbandonedAfter = Entry.Section.Duration("AbandonedAfter"),
             Retry = retry,
             Fallback = fallback,
             Hedge = HedgeSection.Bind(Entry.Section.Object("Hedge")),

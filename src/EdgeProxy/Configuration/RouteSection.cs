@@ -66,6 +66,9 @@ internal static class RouteSection
         new Key("RequireClient", new SwitchShape(), "Answer 401 to clients without a recognised key.") { Default = "false" },
         new Key("Owner", new TextShape(), "Team to ask about this route; shown by the admin API."),
         new Key("Timeout", Timeout, "For the whole request. Absent: no such bound."),
+        new Key("AbandonedAfter", new DurationShape(TimeSpan.FromMilliseconds(100), TimeSpan.FromDays(1)),
+            "A client that leaves after so long a wait for the head of a response is a failure of the upstream: `upstream_abandoned`.")
+        { Default = "5s" },
         new Key("Timeouts", TimeoutSection.OfRoute, "How long destinations are waited for; instead of the cluster's, all of them."),
         new Key("Retry", RetrySection.Shape, "Send a request again, elsewhere, when an attempt has failed. Absent: never."),
         new Key("NormalizeUpstreamErrors", new TextShape { Values = [NonConforming] },

@@ -31,6 +31,9 @@ internal sealed record RouteSettings
     /// <summary>The route's time for a whole request; null: none.</summary>
     public TimeSpan? Timeout { get; init; }
 
+    /// <summary>A client that has waited so long for the head of a response leaves because of the upstream.</summary>
+    public TimeSpan AbandonedAfter { get; init; } = TimeSpan.FromSeconds(5);
+
     /// <summary>How long destinations are waited for.</summary>
     public TimeoutSettings Timeouts { get; init; } = new();
 

@@ -17,7 +17,13 @@ internal sealed record EdgeError(
     Retryable Retryable,
     int GrpcStatus,
     ErrorSource Source,
-    string Detail);
+    string Detail)
+{
+    private const int ClientClosedRequest = 499;
+
+    /// <summary>The client has left: there is nobody to answer, and the status is for metrics and logs.</summary>
+    public bool MeansClientIsGone => Status == ClientClosedRequest;
+}
 
 /// <summary>Who has to act for the failure to go away.</summary>
 internal enum ErrorSource

@@ -55,6 +55,10 @@ internal static partial class EdgeErrors
         Retryable.IfIdempotent, 4, Upstream,
         "The upstream did not begin its answer in time. The request may have been processed.");
 
+    public static readonly EdgeError UpstreamAbandoned = new(
+        "upstream_abandoned", 499, "–", "", Retryable.No, 1, Upstream,
+        "The client left after it had waited for the head of a response for longer than the route expects. No response is sent.");
+
     public static readonly EdgeError UpstreamIdleTimeout = new(
         "upstream_idle_timeout", 504, "Upstream stalled", "connection_read_timeout",
         Retryable.IfIdempotent, 4, Upstream,

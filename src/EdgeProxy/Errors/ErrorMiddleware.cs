@@ -49,7 +49,7 @@ internal sealed partial class ErrorMiddleware(
 
     private Task EndAsync(HttpContext context, EdgeFailure failure, bool escaped, Stream body)
     {
-        if (failure.Error == EdgeErrors.ClientDisconnected)
+        if (failure.Error.MeansClientIsGone)
         {
             // Nobody is there to read an answer; the status is for metrics and logs.
             if (!context.Response.HasStarted)

@@ -39,9 +39,9 @@ internal static class ForwarderErrors
             // The token that ends these early is the client's, or the route's deadline linked to it. An idle timeout is not
             // among them: it is put down to whoever was being waited for.
             ForwarderError.RequestCanceled or ForwarderError.RequestBodyCanceled or ForwarderError.ResponseBodyCanceled
-                => pastDeadline || !context.RequestAborted.IsCancellationRequested
-                    ? EdgeErrors.DeadlineExceeded
-                    : EdgeErrors.ClientDisconnected,
+                => pastDeadline || !context.RequestAborted.IsCancellationRequested ? EdgeErrors.DeadlineExceeded
+                : report.Error == ForwarderError.RequestCanceled && context.Edge().IsAbandoned ? EdgeErrors.UpstreamAbandoned
+                : EdgeErrors.ClientDisconnected,
 
             // A failure reported beside the answer rather than instead of it comes as a bare exception.
             ForwarderError.RequestBodyClient or ForwarderError.RequestBodyDestination

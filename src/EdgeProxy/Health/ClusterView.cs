@@ -68,6 +68,7 @@ internal sealed record ClusterView(
 /// <param name="Active">What probes say.</param>
 /// <param name="Passive">What requests say.</param>
 /// <param name="Reason">Why it is in this state; null when nothing was said, or the configuration wants it so.</param>
+/// <param name="Attempts">Attempts by outcome since it was first seen at its address, as in `edgeproxy_destination_attempts_total`.</param>
 internal sealed record DestinationView(
     string Id,
     string Address,
@@ -83,7 +84,8 @@ internal sealed record DestinationView(
     string Passive,
     string? Reason,
     BreakerView Breaker,
-    int InFlight)
+    int InFlight,
+    IReadOnlyDictionary<string, long> Attempts)
 {
     /// <summary>What its name stands for, each with a state of its own; null when its address is no name, or an unresolved one.</summary>
     public IReadOnlyList<EndpointView>? Addresses { get; init; }
@@ -140,7 +142,8 @@ internal sealed record DestinationView(
             Word(destination.Health.Passive),
             reason,
             BreakerView.Of(runtime.Circuit),
-            runtime.InFlight);
+            runtime.InFlight,
+            AttemptOutcome.All.Index().ToDictionary(outcome => outcome.Item, outcome => runtime.AttemptsOf(outcome.Index)));
     }
 
     private static string Word(DestinationHealth health) => health switch

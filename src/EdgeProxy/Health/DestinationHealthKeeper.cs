@@ -1,4 +1,5 @@
 using EdgeProxy.Configuration;
+using EdgeProxy.Resilience;
 using Yarp.ReverseProxy.Health;
 using Yarp.ReverseProxy.Model;
 
@@ -81,7 +82,7 @@ internal sealed partial class DestinationHealthKeeper(
 
         lock (_changing)
         {
-            if (destination.Health.Passive != newHealth)
+            if (destination.Health.Passive != newHealth && (newHealth != DestinationHealth.Unhealthy || HasOther(cluster, destination)))
             {
                 ChangePassive(cluster, destination, newHealth);
                 Arm(cluster, destination, newHealth, reactivationPeriod);
@@ -130,6 +131,10 @@ internal sealed partial class DestinationHealthKeeper(
             }
         }
     }
+
+    /// <summary>Another destination works: passive checks never put out the last one that does.</summary>
+    private static bool HasOther(ClusterState cluster, DestinationState destination) =>
+        cluster.DestinationsState.AvailableDestinations.Any(other => other != destination && AvailabilityPolicy.IsSound(other));
 
     private void ChangePassive(ClusterState cluster, DestinationState destination, DestinationHealth newHealth)
     {

@@ -9,8 +9,8 @@ namespace EdgeProxy.Health;
 
 /// <summary>
 /// The passive policy `FailureRate`: a destination is unhealthy once too large a share of its requests has failed, be it by
-/// transport, by time, or by a status of 500 or more. 501 and 505 say something about the request, and clients that go away
-/// say nothing.
+/// transport, by time, or by a status of 500 or more. 501 and 505 say something about the request, and clients that go away, or are
+/// told 429, say nothing. Clients other than the two that failed most may contradict, as they may where breakers are concerned.
 /// </summary>
 internal sealed class FailureRatePolicy(IDestinationHealthUpdater updater, HealthReasons reasons, TimeProvider time)
     : IPassiveHealthCheckPolicy
@@ -26,16 +26,17 @@ internal sealed class FailureRatePolicy(IDestinationHealthUpdater updater, Healt
     public void RequestProxied(HttpContext context, ClusterState cluster, DestinationState destination)
     {
         var address = destination.Model.Config.Address;
-        if (Judge(context) is not { } failed || (context.Edge().SentTo is { } sentTo && sentTo != address))
+        if (Judge(context) is not { } verdict || (context.Edge().SentTo is { } sentTo && sentTo != address))
         {
             return; // the latter: a reload has given the destination another address since
         }
 
         var options = _options.GetValue(cluster.Model, static model => FailureRateOptions.Of(model.Config));
-        var window = WindowOf(destination, address, options);
+        var share = ShareOf(destination, address, options);
         var now = time.GetElapsedTime(0);
-        window.Add(now, failed);
-        if (!failed)
+        var edge = context.Edge();
+        share.Add(verdict, verdict != Verdict.Success || share.AsksForClients ? edge.Client : edge.KnownClient, now);
+        if (verdict == Verdict.Success)
         {
             if (destination.Health.Passive == DestinationHealth.Unknown)
             {
@@ -46,10 +47,9 @@ internal sealed class FailureRatePolicy(IDestinationHealthUpdater updater, Healt
             return;
         }
 
-        var (total, failures) = window.Read(now);
-        if (total >= options.MinimalTotal && failures >= options.RateLimit * total)
+        if (share.Exceeds(options.RateLimit, options.MinimalTotal, now) is var (total, failures))
         {
-            window.Clear();
+            share.Clear();
             reasons.NotePassive(destination, $"{failures} of {total} requests failed, the last: {FailureOf(context)}");
             var reactivation = cluster.Model.Config.HealthCheck?.Passive?.ReactivationPeriod ?? DefaultReactivation;
             updater.SetPassive(cluster, destination, DestinationHealth.Unhealthy, reactivation);
@@ -57,19 +57,19 @@ internal sealed class FailureRatePolicy(IDestinationHealthUpdater updater, Healt
     }
 
     /// <summary>What was counted over another window, or at another address, says nothing: counting begins anew.</summary>
-    private OutcomeWindow WindowOf(DestinationState destination, string address, FailureRateOptions options)
+    private FailureShare ShareOf(DestinationState destination, string address, FailureRateOptions options)
     {
         if (!_outcomes.TryGetValue(destination, out var known) || known.Length != options.Window || known.Address != address)
         {
-            known = new Outcomes(options.Window, address, new OutcomeWindow(options.Window));
+            known = new Outcomes(options.Window, address, new FailureShare(options.Window));
             _outcomes.AddOrUpdate(destination, known);
         }
 
-        return known.Window;
+        return known.Share;
     }
 
-    /// <summary>Whether the destination has failed; null when the request says nothing about it.</summary>
-    private bool? Judge(HttpContext context) => context.GetForwarderErrorFeature() switch
+    /// <summary>Whether the destination has failed, and whether a client could cause it; null when the request says nothing.</summary>
+    private Verdict? Judge(HttpContext context) => context.GetForwarderErrorFeature() switch
     {
         { Exception: HttpRequestException { HttpRequestError: HttpRequestError.ExtendedConnectNotSupported } } => null,
         { Exception: { } exception } when UpstreamFaults.Of(exception) == UpstreamFault.EdgeExhausted => null, // the edge's own doing
@@ -82,21 +82,35 @@ internal sealed class FailureRatePolicy(IDestinationHealthUpdater updater, Healt
         var report => Judge(context, report?.Error),
     };
 
-    private bool? Judge(HttpContext context, ForwarderError? error) => error switch
+    private Verdict? Judge(HttpContext context, ForwarderError? error) => error switch
     {
         ForwarderError.UpgradeRequestDestination or ForwarderError.UpgradeResponseDestination
-            when context.Edge().HasGotClose?.Invoke() is true => false,
+            when context.Edge().Upgraded is { HasCarried: true } => Verdict.Success,
+        ForwarderError.ResponseBodyDestination when context.Response.Body is WatchedOutput { IsHeldUp: true } => null,
         ForwarderError.Request or ForwarderError.RequestBodyDestination when context.Request.Body is Upload { IsHeldUp: true } upload
             && (upload.WasCutOff || UpstreamFaults.Of(context.GetForwarderErrorFeature()?.Exception) == UpstreamFault.Closed) => null,
-        null or ForwarderError.None => context.Response.StatusCode is >= 500 and not (501 or 505 or 508),
+        null or ForwarderError.None => OfStatus(context.Response.StatusCode),
+        ForwarderError.Request or ForwarderError.RequestTimedOut
+            when IsUnreachable(context.GetForwarderErrorFeature()!.Exception) => Verdict.Unreachable,
         ForwarderError.Request or ForwarderError.RequestTimedOut or ForwarderError.RequestBodyDestination
             or ForwarderError.ResponseHeaders or ForwarderError.ResponseBodyDestination
-            or ForwarderError.UpgradeRequestDestination or ForwarderError.UpgradeResponseDestination => true,
+            or ForwarderError.UpgradeRequestDestination or ForwarderError.UpgradeResponseDestination => Verdict.HardFailure,
         ForwarderError.RequestCanceled or ForwarderError.RequestBodyCanceled or ForwarderError.ResponseBodyCanceled
             when context.IsPastDeadline() && context.Edge() is { IsClientsDeadline: false, AttemptAt: var attemptAt }
-                && !RouteTime.WasShort(context, attemptAt, time) && !ClientKeptWaiting(context) => true,
+                && !RouteTime.WasShort(context, attemptAt, time) && !ClientKeptWaiting(context) => Verdict.HardFailure,
         _ => null,
     };
+
+    private static Verdict? OfStatus(int status) => Verdicts.OfStatus(status) switch
+    {
+        Verdict.None => null,
+        Verdict.Alive => Verdict.Success, // it has answered
+        var verdict => verdict,
+    };
+
+    private static bool IsUnreachable(Exception? exception) => exception is not null
+        && Verdicts.OfFailure(AttemptOutcome.Of(exception, false, isGivenUp: exception.InnerException is not TimeoutException))
+            == Verdict.Unreachable;
 
     /// <summary>Of a request that has failed: the code of its error, or the status of an answer that goes to the client as it is.</summary>
     private static string FailureOf(HttpContext context) =>
@@ -110,5 +124,5 @@ internal sealed class FailureRatePolicy(IDestinationHealthUpdater updater, Healt
         context.Request.Body is Upload { ClientKeptWaiting: true } || context.Response.Body is WatchedOutput { ClientKeptWaiting: true };
 
     /// <summary>How requests to one address fared.</summary>
-    private sealed record Outcomes(TimeSpan Length, string Address, OutcomeWindow Window);
+    private sealed record Outcomes(TimeSpan Length, string Address, FailureShare Share);
 }

@@ -30,5 +30,5 @@ internal static class RequestLabels
     /// <summary>Who made that status. An upstream may answer 499, too: the number does not tell.</summary>
     public static string MadeBy(EdgeContext edge) => edge.AnsweredByEdge || ClientIsGone(edge) ? Edge : Upstream;
 
-    private static bool ClientIsGone(EdgeContext edge) => edge.Failure?.Error == EdgeErrors.ClientDisconnected;
+    private static bool ClientIsGone(EdgeContext edge) => edge.Failure?.Error.MeansClientIsGone is true;
 }

@@ -53,6 +53,20 @@ internal static class AttemptOutcome
         EdgeExhausted,
     ];
 
+    /// <summary>Place of an outcome in <see cref="All"/>.</summary>
+    public static int IndexOf(string outcome)
+    {
+        for (var i = 0; i < All.Count; i++)
+        {
+            if (All[i] == outcome)
+            {
+                return i;
+            }
+        }
+
+        return -1;
+    }
+
     public static string Of(HttpStatusCode status) => (int)status < 500 ? Ok : ServerError;
 
     /// <param name="clientIsGone">The client has given the request up.</param>

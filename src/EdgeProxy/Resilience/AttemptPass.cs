@@ -1,3 +1,4 @@
+using EdgeProxy.Clients;
 using Yarp.ReverseProxy.Model;
 
 namespace EdgeProxy.Resilience;
@@ -30,8 +31,16 @@ internal readonly struct AttemptPass
 
     public bool IsReported { get; private init; }
 
-    /// <summary>Failures in a row that its success has ended: if its answer breaks off, it has not.</summary>
-    public int EndedRow { get; private init; }
+    /// <summary>The failures in a row that its success has ended: if its answer breaks off, it has not.</summary>
+    public FailureRow? EndedRow { get; private init; }
+
+    /// <summary>Whose request it is: failures are counted by client.</summary>
+    public Client Caller => Edge?.Client ?? Client.Unknown;
+
+    /// <summary>The same, if it is identified.</summary>
+    public Client? KnownCaller => Edge?.KnownClient;
+
+    private EdgeContext? Edge { get; init; }
 
     /// <summary>Its answer has begun well; how it went shows with the answer's end.</summary>
     public bool IsUntilEnd { get; private init; }
@@ -41,32 +50,38 @@ internal readonly struct AttemptPass
     /// <summary>The attempt before has no place to leave: this one stands in it.</summary>
     public bool HasTakenOver { get; private init; }
 
-    public static AttemptPass Enter(ClusterState cluster, DestinationState destination)
+    public static AttemptPass Enter(ClusterState cluster, DestinationState destination, EdgeContext? edge = null)
     {
         var runtime = DestinationRuntime.Of(destination);
         runtime.Enter();
-        return Entered(cluster, destination, runtime, null);
+        return Entered(cluster, destination, runtime, null, edge);
     }
 
     /// <summary>The same, unless the destination has <paramref name="max"/> attempts under way.</summary>
     /// <param name="probed">The circuit that this attempt is the probe of; null: it is none.</param>
     /// <param name="vacating">Where there is the place of the attempt before, if there is no other.</param>
     public static AttemptPass TryEnter(
-        ClusterState cluster, DestinationState destination, int max, Circuit? probed, DestinationRuntime? vacating)
+        ClusterState cluster,
+        DestinationState destination,
+        int max,
+        Circuit? probed,
+        DestinationRuntime? vacating,
+        EdgeContext? edge = null)
     {
         var runtime = DestinationRuntime.Of(destination);
-        return runtime.TryEnter(max) ? Entered(cluster, destination, runtime, probed)
-            : runtime == vacating ? Entered(cluster, destination, runtime, probed) with { HasTakenOver = true }
+        return runtime.TryEnter(max) ? Entered(cluster, destination, runtime, probed, edge)
+            : runtime == vacating ? Entered(cluster, destination, runtime, probed, edge) with { HasTakenOver = true }
             : Full;
     }
 
     public AttemptPass WithoutPlace() => this with { Runtime = null };
 
-    public AttemptPass Reported(int endedRow) => this with { IsReported = true, EndedRow = endedRow };
+    public AttemptPass Reported(FailureRow? endedRow) => this with { IsReported = true, EndedRow = endedRow };
 
     public AttemptPass UntilEnd() => this with { IsUntilEnd = true };
 
-    private static AttemptPass Entered(ClusterState cluster, DestinationState destination, DestinationRuntime runtime, Circuit? probed)
+    private static AttemptPass Entered(
+        ClusterState cluster, DestinationState destination, DestinationRuntime runtime, Circuit? probed, EdgeContext? edge)
     {
         var circuit = probed ?? runtime.Circuit;
         return new AttemptPass
@@ -77,6 +92,7 @@ internal readonly struct AttemptPass
             Circuit = circuit,
             Epoch = circuit.Epoch,
             IsProbe = probed is not null,
+            Edge = edge,
         };
     }
 }

@@ -83,6 +83,7 @@ internal sealed class AttemptSender(
                     owners.Bind(client, cluster, destination.DestinationId, pools, pools.OpenOwn); // for what the client sends next
                 }
 
+                await UpgradedStream.WatchAsync(request, answer, edge);
                 (outcome, status) = (AttemptOutcome.Of(answer.StatusCode), (int)answer.StatusCode);
                 SetPass(edge, race, ReportAnswer(PassOf(edge, race), VerdictOf(answer, edge.IsClientsDeadline), answer));
                 ResponseFields.Clean(answer, edge.Revision.Edge.Name);
@@ -122,8 +123,11 @@ internal sealed class AttemptSender(
 
                 outcome = outcome == AttemptOutcome.Failed && upload is { WasCutOff: true } ? AttemptOutcome.Closed : outcome;
                 var isNotItsTime = edge.IsClientsDeadline || (client.IsPastDeadline() && RouteTime.WasShort(client, started, time));
-                var verdict = IsNoFault(exception) ? Verdict.None : VerdictOf(outcome, upload, isNotItsTime);
-                SetPass(edge, race, breakers.Report(PassOf(edge, race), verdict, outcome));
+                var verdict = IsNoFault(exception)
+                    ? Verdict.None
+                    : UpstreamSilentException.In(exception) is not null ? Verdict.Unreachable // a ping had no reply
+                    : VerdictOf(outcome, upload, isNotItsTime);
+                SetPass(edge, race, breakers.Report(PassOf(edge, race), verdict, outcome, exception));
                 throw;
             }
             finally
@@ -145,6 +149,7 @@ internal sealed class AttemptSender(
 
                 var duration = time.GetElapsedTime(started, started + spent);
                 metrics.Attempted(cluster, outcome, duration);
+                PassOf(edge, race).Runtime?.Attempted(outcome);
                 edge.Record?.Attempted(cluster, PassOf(edge, race).Destination?.ConfiguredId(), outcome, status, duration);
             }
         }
@@ -166,7 +171,7 @@ internal sealed class AttemptSender(
     {
         if ((int)answer.StatusCode < StatusCodes.Status400BadRequest && edge.Attempt.Circuit is not null
             && answer.Content.Headers.ContentLength is > 0 and <= ForwardMiddleware.ShortAnswer
-            && client.Response.Body is WatchedOutput output)
+            && edge is { TimeAllowed: not null, IsClientsDeadline: false } && client.Response.Body is WatchedOutput output)
         {
             edge.Overdue = new OverdueAnswer(edge.Attempt, output, breakers);
             limit.WatchAnswer(edge.Overdue.Count);

@@ -1,3 +1,4 @@
+using EdgeProxy.Clients;
 using Yarp.ReverseProxy.Model;
 
 namespace EdgeProxy.Resilience;
@@ -12,6 +13,9 @@ internal readonly record struct PickContext(HttpContext Client, ClusterState Clu
 
     /// <summary>Where the attempt before is over, whose place this one may take over; null: nowhere.</summary>
     public DestinationRuntime? Vacating { get; init; }
+
+    /// <summary>Null where nobody has looked what request it is.</summary>
+    public EdgeContext? Edge => Client.Features.Get<EdgeContext>();
 
     public static PickContext Of(HttpContext client, ClusterState cluster, bool hasBody) =>
         new(client, cluster, ClusterRuntime.Of(cluster), hasBody);
@@ -39,7 +43,7 @@ internal sealed class Balancer(DestinationPicker picker, Breakers breakers, Rand
             return ChooseWithCare(pick, candidates, int.MaxValue, out retryAfter);
         }
 
-        return Pick(pick, candidates) is { } destination ? AttemptPass.Enter(pick.Cluster, destination) : default;
+        return Pick(pick, candidates) is { } destination ? AttemptPass.Enter(pick.Cluster, destination, pick.Edge) : default;
     }
 
     /// <summary>The same for a request's first attempt, which a session may have bound to one destination.</summary>
@@ -105,6 +109,7 @@ internal sealed class Balancer(DestinationPicker picker, Breakers breakers, Rand
     {
         var now = breakers.Now;
         var circuit = pick.Runtime.Circuit;
+        pick.Runtime.Askers.Note(CallerOf(pick), now);
         retryAfter = candidates.Count == 0 ? null : Soon;
         switch (circuit.Breaker.State)
         {
@@ -157,7 +162,9 @@ internal sealed class Balancer(DestinationPicker picker, Breakers breakers, Rand
         picker.Pick(pick.Client, pick.Cluster, candidates);
 
     private static AttemptPass TryEnter(in PickContext pick, DestinationState destination, int room, Circuit? probed = null) =>
-        AttemptPass.TryEnter(pick.Cluster, destination, room, probed, pick.Vacating);
+        AttemptPass.TryEnter(pick.Cluster, destination, room, probed, pick.Vacating, pick.Edge);
+
+    private static Client CallerOf(in PickContext pick) => pick.Edge?.Client ?? Client.Unknown;
 
     /// <summary>Most find that they cannot, and need not wait to be told.</summary>
     private static bool CanProbe(in PickContext pick, Circuit circuit, TimeSpan now) =>
@@ -174,7 +181,8 @@ internal sealed class Balancer(DestinationPicker picker, Breakers breakers, Rand
 
         lock (pick.Runtime.Changing)
         {
-            if (!circuit.Breaker.MayProbe(now, canWait))
+            var caller = CallerOf(pick);
+            if (!circuit.Breaker.MayProbe(now, canWait) || !circuit.Turns.IsTurnOf(caller, pick.Runtime.Askers, now))
             {
                 return default;
             }
@@ -183,6 +191,7 @@ internal sealed class Balancer(DestinationPicker picker, Breakers breakers, Rand
             if (!pass.IsFull)
             {
                 circuit.Breaker.BeginProbe(now);
+                circuit.Turns.Probe(caller, now);
             }
 
             return pass;

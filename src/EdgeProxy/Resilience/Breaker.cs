@@ -75,20 +75,28 @@ internal sealed class Breaker(OpenTimes times)
         : 1;
 
     /// <summary>Opens it, from whatever state but open.</summary>
-    public void Trip(TimeSpan now, double chance)
+    /// <param name="isDoubtful">It stays open no longer than the last time: one client may be behind it.</param>
+    public void Trip(TimeSpan now, double chance, bool isDoubtful = false)
     {
         if (_state == BreakerState.Closed && now - _since >= times.Base * 10)
         {
             Opens = 0;
         }
 
-        Opens++;
+        Opens = isDoubtful ? Math.Max(1, Opens) : Opens + 1;
         _until = now + times.Of(Opens, chance);
         Become(BreakerState.Open, now);
     }
 
     /// <summary>There is reason not to wait longer: if it is open, the next step is due.</summary>
     public void EndWait(TimeSpan now) => _until = _until < now ? _until : now;
+
+    /// <summary>Closes it by an order, and forgets how often it has opened.</summary>
+    public void Close(TimeSpan now)
+    {
+        Opens = 0;
+        Become(BreakerState.Closed, now);
+    }
 
     /// <summary>Takes the step that time alone brings, if one is due.</summary>
     public bool Advance(TimeSpan now)

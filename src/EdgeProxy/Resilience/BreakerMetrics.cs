@@ -6,7 +6,7 @@ using Yarp.ReverseProxy;
 
 namespace EdgeProxy.Resilience;
 
-/// <summary>States of breakers, read when asked, and how often they changed.</summary>
+/// <summary>States of breakers and attempts at destinations, read when asked, and how often breakers changed.</summary>
 internal sealed class BreakerMetrics(IMeterFactory meters, IServiceProvider services) : IHostedService
 {
     private readonly Counter<long> _transitions = meters.CreateEdgeMeter()
@@ -19,6 +19,8 @@ internal sealed class BreakerMetrics(IMeterFactory meters, IServiceProvider serv
             "edgeproxy_breaker_state", Read, description: "0 closed, 1 open, 2 half-open, 3 recovering.");
         meter.CreateObservableGauge(
             "edgeproxy_panic", ReadPanic, description: "1 while destinations get requests that something speaks against, else 0.");
+        meter.CreateObservableCounter(
+            "edgeproxy_destination_attempts_total", ReadAttempts, description: "Attempts at each destination by outcome.");
         return Task.CompletedTask;
     }
 
@@ -58,6 +60,23 @@ internal sealed class BreakerMetrics(IMeterFactory meters, IServiceProvider serv
         BreakerState.HalfOpen => 2,
         _ => 3,
     };
+
+    private IEnumerable<Measurement<long>> ReadAttempts()
+    {
+        foreach (var cluster in services.GetRequiredService<IProxyStateLookup>().GetClusters())
+        {
+            foreach (var destination in cluster.Destinations())
+            {
+                var runtime = DestinationRuntime.Of(destination.First()); // its endpoints count together
+                for (var i = 0; i < AttemptOutcome.All.Count; i++)
+                {
+                    yield return new(
+                        runtime.AttemptsOf(i),
+                        new("cluster", cluster.ClusterId), new("destination", destination.Key), new("outcome", AttemptOutcome.All[i]));
+                }
+            }
+        }
+    }
 
     private static Measurement<int> Of(Circuit circuit, string cluster, string destination) =>
         new((int)circuit.Breaker.State, new("cluster", cluster), new("destination", destination));

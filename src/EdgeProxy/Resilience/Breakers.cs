@@ -9,27 +9,30 @@ namespace EdgeProxy.Resilience;
 /// The breakers of all clusters and destinations: hears how attempts went, opens and closes, and says so once a change. While all are
 /// closed it costs an attempt one exchange of a number; a lock is taken, a cluster's own, when something fails or is being probed.
 /// </summary>
-internal sealed partial class Breakers(
+internal sealed class Breakers(
     IServiceProvider services, BreakerMetrics metrics, TimeProvider time, Random random, ILogger<Breakers> logger) : IDisposable
 {
     private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(100);
 
     private readonly ConcurrentDictionary<ClusterState, ClusterRuntime> _watched = new();
     private readonly Lock _timing = new();
+    private readonly BreakerTransitions _transitions = new(metrics, time, logger);
     private ITimer? _timer;
 
     public TimeSpan Now => time.GetElapsedTime(0);
 
     /// <summary>How an attempt went. Once for each pass; a pass that is left without a report gives no verdict.</summary>
     /// <param name="failure">Which failure it was, for people; null when it was none.</param>
-    public AttemptPass Report(AttemptPass pass, Verdict verdict, string? failure)
+    /// <param name="cause">Why there was no answer.</param>
+    public AttemptPass Report(AttemptPass pass, Verdict verdict, string? failure, Exception? cause = null)
     {
         if (pass.Circuit is not { } circuit || pass.IsReported)
         {
             return pass;
         }
 
-        var endedRow = 0;
+        FailureRow? endedRow = null;
+        verdict = circuit.HasCounted(verdict, cause) ? Verdict.None : verdict;
         if (pass.IsProbe)
         {
             EndProbe(pass, verdict, failure);
@@ -37,7 +40,8 @@ internal sealed partial class Breakers(
         else if (circuit.Epoch == pass.Epoch && circuit.Settings.Enabled)
         {
             var now = Now;
-            endedRow = circuit.Count(verdict, failure, now);
+            var client = verdict >= Verdict.Failure || circuit.AsksForClients ? pass.Caller : pass.KnownCaller;
+            endedRow = circuit.Count(verdict, client, failure, now);
             if (verdict >= Verdict.Failure)
             {
                 OpenIfDue(pass, now);
@@ -62,7 +66,7 @@ internal sealed partial class Breakers(
         }
 
         var now = Now;
-        circuit.Amend(now, pass.EndedRow);
+        circuit.Amend(now, pass.Caller, pass.EndedRow);
         OpenIfDue(pass, now);
     }
 
@@ -115,7 +119,24 @@ internal sealed partial class Breakers(
                 var now = Now;
                 circuit.Breaker.EndWait(now);
                 circuit.Breaker.Advance(now);
-                RecordTransition(cluster, destination, circuit, "a probe of its health was answered", now);
+                _transitions.Record(cluster, destination, circuit, "a probe of its health was answered", now);
+                UpdateAvailable(cluster);
+            }
+        }
+    }
+
+    /// <summary>Closes the breaker of a destination, or a cluster's own, by an order.</summary>
+    public void Close(ClusterState cluster, DestinationState? destination)
+    {
+        lock (ClusterRuntime.Of(cluster).Changing)
+        {
+            var circuit = destination is null ? ClusterRuntime.Of(cluster).Circuit : DestinationRuntime.Of(destination).Circuit;
+            var wasClosed = circuit.Breaker.State == BreakerState.Closed;
+            var now = Now;
+            circuit.Close(now);
+            if (!wasClosed)
+            {
+                _transitions.Record(cluster, destination, circuit, "ordered by the admin API", now);
                 UpdateAvailable(cluster);
             }
         }
@@ -148,7 +169,7 @@ internal sealed partial class Breakers(
             }
             else if (survey.SoundOthers == 0 && cluster.Circuit.Breaker.State is BreakerState.Closed or BreakerState.Recovering)
             {
-                Open(pass.Cluster!, null, cluster.Circuit, "no destination is left that works: " + reason, now);
+                Open(pass.Cluster!, null, cluster.Circuit, "no destination is left that works: " + reason, now, circuit);
                 foreach (var destination in pass.Cluster!.DestinationsState.AvailableDestinations)
                 {
                     DestinationRuntime.Of(destination).Circuit.Clear();
@@ -168,23 +189,33 @@ internal sealed partial class Breakers(
         var isClusters = ReferenceEquals(circuit, cluster.Circuit);
         lock (cluster.Changing)
         {
-            if (circuit.Epoch != pass.Epoch || circuit.Breaker.State != BreakerState.HalfOpen)
+            if (circuit.Epoch != pass.Epoch || circuit.Breaker.State != BreakerState.HalfOpen
+                || (!isClusters && !ReferenceEquals(circuit, DestinationRuntime.Of(pass.Destination!).Circuit)))
             {
-                return;
+                return; // the latter: a reload has made another one
             }
 
             var now = Now;
             if (verdict < Verdict.Failure)
             {
+                if (verdict != Verdict.None)
+                {
+                    circuit.Turns.Succeed(pass.Caller);
+                }
+
                 if (circuit.Breaker.EndProbe(verdict, now))
                 {
                     circuit.Clear();
-                    RecordTransition(pass.Cluster!, isClusters ? null : pass.Destination, circuit, "its probes succeeded", now);
+                    _transitions.Record(pass.Cluster!, isClusters ? null : pass.Destination, circuit, "its probes succeeded", now);
                 }
+            }
+            else if (verdict != Verdict.Unreachable && !circuit.Turns.Fail(pass.Caller, cluster.Askers))
+            {
+                circuit.Breaker.EndProbe(Verdict.None, now); // one client's request of several: others are asked
             }
             else if (isClusters || DestinationSurvey.Of(pass.Cluster!, pass.Destination!, now).SoundOthers > 0)
             {
-                circuit.Count(verdict, failure, now); // whether it answered decides what may bring it back
+                circuit.Count(verdict, pass.Caller, failure, now); // whether it answered decides what may bring it back
                 Open(pass.Cluster!, isClusters ? null : pass.Destination, circuit, "its probe failed: " + failure, now);
             }
             else
@@ -195,11 +226,12 @@ internal sealed partial class Breakers(
         }
     }
 
-    private void Open(ClusterState cluster, DestinationState? destination, Circuit circuit, string reason, TimeSpan now)
+    private void Open(
+        ClusterState cluster, DestinationState? destination, Circuit circuit, string reason, TimeSpan now, Circuit? counted = null)
     {
-        circuit.Open(reason, now, random.NextDouble());
+        circuit.Open(reason, now, random.NextDouble(), counted);
         Watch(cluster);
-        RecordTransition(cluster, destination, circuit, reason, now);
+        _transitions.Record(cluster, destination, circuit, reason, now);
         if (destination is not null)
         {
             UpdateAvailable(cluster);
@@ -215,7 +247,7 @@ internal sealed partial class Breakers(
             {
                 if (runtime.Circuit.Breaker.Advance(now))
                 {
-                    RecordTransition(cluster, null, runtime.Circuit, "its time was over", now);
+                    _transitions.Record(cluster, null, runtime.Circuit, "its time was over", now);
                 }
 
                 var (steps, isTroubled) = (0, runtime.Circuit.Breaker.State != BreakerState.Closed);
@@ -225,7 +257,7 @@ internal sealed partial class Breakers(
                     if (known.Circuit.Breaker.Advance(now))
                     {
                         steps++;
-                        RecordTransition(cluster, destination, known.Circuit, "its time was over", now);
+                        _transitions.Record(cluster, destination, known.Circuit, "its time was over", now);
                     }
 
                     isTroubled |= known.Circuit.Breaker.State != BreakerState.Closed || known.IsStarting(now, runtime.Settings.SlowStart);
@@ -266,20 +298,4 @@ internal sealed partial class Breakers(
     // The updater tells of destinations that join, and so depends on this.
     private void UpdateAvailable(ClusterState cluster) =>
         services.GetRequiredService<IClusterDestinationsUpdater>().UpdateAvailableDestinations(cluster);
-
-    private void RecordTransition(
-        ClusterState cluster, DestinationState? destination, Circuit circuit, string reason, TimeSpan now)
-    {
-        circuit.Stand(now, time.GetUtcNow());
-        var (state, length) = (circuit.Breaker.State, circuit.Breaker.Remaining(now));
-        metrics.Changed(cluster.ClusterId, destination?.ConfiguredId() ?? "");
-        var level = state == BreakerState.Open ? LogLevel.Warning : LogLevel.Information;
-        var what = destination is null ? "Cluster" : "Destination";
-        var name = destination is null ? cluster.ClusterId : $"{cluster.ClusterId}/{destination.ConfiguredId()}";
-        LogChange(logger, level, what, name, state, length == default ? "" : $" for {length.TotalSeconds:0.0} s", reason);
-    }
-
-    [LoggerMessage(Message = "Breaker of {What} {Name} is {State}{Length}: {Reason}")]
-    private static partial void LogChange(
-        ILogger logger, LogLevel level, string what, string name, BreakerState state, string length, string reason);
 }

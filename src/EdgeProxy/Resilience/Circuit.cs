@@ -1,4 +1,5 @@
 using System.Globalization;
+using EdgeProxy.Clients;
 using EdgeProxy.Configuration;
 
 namespace EdgeProxy.Resilience;
@@ -14,11 +15,12 @@ internal sealed class Circuit(BreakerSettings settings, OpenTimes times)
     /// <summary>How long nobody looks again after opening was out of the question.</summary>
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(100);
 
-    private readonly OutcomeWindow _window = new(settings.Window);
-    private int _hardInRow;
-    private int _inRow;
-    private volatile bool _isAnswering;
+    private readonly FailureShare _share = new(settings.Window);
+    private FailureRow? _hardRow;
+    private FailureRow? _row;
+    private volatile bool _isReachable;
     private int _epoch;
+    private Exception? _lastCause;
     private string? _reason;
     private volatile string? _lastFailure;
     private long _notBefore;
@@ -29,21 +31,37 @@ internal sealed class Circuit(BreakerSettings settings, OpenTimes times)
 
     public Breaker Breaker { get; } = new(times);
 
+    /// <summary>Whose requests are its probes. To be used under the lock of the cluster.</summary>
+    public ProbeTurns Turns { get; } = new();
+
+    /// <summary>Who asks matters, for successes too: there were failures lately.</summary>
+    public bool AsksForClients => _share.AsksForClients;
+
     /// <summary>Goes up with each change of state: what began before a change says nothing after it.</summary>
     public int Epoch => Volatile.Read(ref _epoch);
 
     /// <summary>The state of the breaker as people are told of it, by the clock on the wall.</summary>
     public CircuitStanding Standing { get; private set; } = new(BreakerState.Closed, null, null, null);
 
-    /// <summary>What opened it last brought no answer: a probe of its health that is answered says that this is over.</summary>
+    /// <summary>What opened it last no client can cause: a probe of its health that is answered says that this is over.</summary>
     public bool IsCutOff { get; private set; }
 
     /// <summary>Opens it, and begins to count anew.</summary>
-    public void Open(string reason, TimeSpan now, double chance)
+    /// <param name="counted">Whose counts are the reason: a destination's may open its cluster's.</param>
+    public void Open(string reason, TimeSpan now, double chance, Circuit? counted = null)
     {
         _reason = reason;
-        IsCutOff = Volatile.Read(ref _hardInRow) > 0 && !_isAnswering;
-        Breaker.Trip(now, chance);
+        IsCutOff = Volatile.Read(ref _hardRow) is not null && !_isReachable;
+        var share = (counted ?? this)._share;
+        Turns.Begin(share.Worst(now), Breaker.State == BreakerState.Closed, now);
+        Breaker.Trip(now, chance, isDoubtful: Breaker.State != BreakerState.HalfOpen && !IsCutOff && share.AreManyAnonymous(now));
+        Clear();
+    }
+
+    /// <summary>Closes it by an order, and begins to count anew.</summary>
+    public void Close(TimeSpan now)
+    {
+        Breaker.Close(now);
         Clear();
     }
 
@@ -56,39 +74,42 @@ internal sealed class Circuit(BreakerSettings settings, OpenTimes times)
         Breaker.Due is { } due ? today + (due - now) : null,
         Breaker.State == BreakerState.Closed ? null : _reason);
 
+    /// <param name="client">Whose request it was; may be null as <see cref="FailureShare.Add"/> says.</param>
     /// <param name="failure">Which failure it was, for people; null when it was none.</param>
     /// <returns>Failures without doubt in a row that this ends: none, if it is not a success after all.</returns>
-    public int Count(Verdict verdict, string? failure, TimeSpan now)
+    public FailureRow? Count(Verdict verdict, Client? client, string? failure, TimeSpan now)
     {
         if (verdict == Verdict.None)
         {
-            return 0;
+            return null;
         }
 
-        var ended = verdict >= Verdict.HardFailure ? 0 : Volatile.Read(ref _hardInRow);
+        var culprit = verdict == Verdict.Unreachable ? null : client ?? Client.Unknown;
+        FailureRow? ended = null;
         if (verdict >= Verdict.HardFailure)
         {
-            _isAnswering = verdict == Verdict.HardFailure;
-            Interlocked.Increment(ref _hardInRow);
+            _isReachable = verdict == Verdict.HardFailure;
+            Lengthen(ref _hardRow, null, culprit, now);
         }
-        else if (ended != 0)
+        else if (Volatile.Read(ref _hardRow) is { } row)
         {
-            Volatile.Write(ref _hardInRow, 0);
+            ended = row;
+            Volatile.Write(ref _hardRow, null);
         }
 
         if (verdict >= Verdict.Failure)
         {
             _lastFailure = failure;
-            Interlocked.Increment(ref _inRow);
+            Lengthen(ref _row, null, culprit, now);
         }
-        else if (Volatile.Read(ref _inRow) != 0)
+        else if (Volatile.Read(ref _row) is not null)
         {
-            Volatile.Write(ref _inRow, 0);
+            Volatile.Write(ref _row, null);
         }
 
         if (verdict >= Verdict.Success)
         {
-            _window.Add(now, verdict != Verdict.Success);
+            _share.Add(verdict, client, now);
         }
 
         return ended;
@@ -96,27 +117,29 @@ internal sealed class Circuit(BreakerSettings settings, OpenTimes times)
 
     /// <summary>An answer that had begun well broke off: a failure without doubt, and it ended no row.</summary>
     /// <param name="ended">What <see cref="Count"/> returned when it began.</param>
-    public void Amend(TimeSpan now, int ended)
+    public void Amend(TimeSpan now, Client client, FailureRow? ended)
     {
-        _window.Amend(now);
-        (_isAnswering, _lastFailure) = (true, AttemptEnd.ShortOfBytes);
-        var row = Volatile.Read(ref _hardInRow);
-        for (int seen; (seen = Interlocked.CompareExchange(ref _hardInRow, Math.Max(row, ended) + 1, row)) != row; row = seen)
-        {
-        }
+        _share.Amend(client, now);
+        (_isReachable, _lastFailure) = (true, AttemptEnd.ShortOfBytes);
+        Lengthen(ref _hardRow, ended, client, now);
     }
+
+    /// <summary>The failure of a connection that has counted already, with another request that ran on it.</summary>
+    public bool HasCounted(Verdict verdict, Exception? cause) =>
+        verdict == Verdict.Unreachable && cause?.GetBaseException() is { } root
+        && ReferenceEquals(Interlocked.Exchange(ref _lastCause, root), root);
 
     /// <summary>Why it ought to be open; null when it ought not.</summary>
     public string? ReasonToOpen(TimeSpan now)
     {
-        var (hard, any) = (Volatile.Read(ref _hardInRow), Volatile.Read(ref _inRow));
-        if (hard >= settings.ConsecutiveFailures || any >= settings.MinimumRequests)
+        var (hard, any, ratio) = (Volatile.Read(ref _hardRow), Volatile.Read(ref _row), settings.FailureRatio);
+        if (_share.IsMet(hard, settings.ConsecutiveFailures, ratio, now) || _share.IsMet(any, settings.MinimumRequests, ratio, now))
         {
-            return string.Create(CultureInfo.InvariantCulture, $"{Math.Max(hard, any)} failures in a row, the last: {_lastFailure}");
+            var length = Math.Max(hard?.Count ?? 0, any?.Count ?? 0);
+            return string.Create(CultureInfo.InvariantCulture, $"{length} failures in a row, the last: {_lastFailure}");
         }
 
-        var (total, failures) = _window.Read(now);
-        return total >= settings.MinimumRequests && failures >= settings.FailureRatio * total
+        return _share.Exceeds(ratio, settings.MinimumRequests, now) is var (total, failures)
             ? string.Create(
                 CultureInfo.InvariantCulture,
                 $"{failures} of {total} requests failed within {settings.Window.TotalSeconds} s, the last: {_lastFailure}")
@@ -132,9 +155,23 @@ internal sealed class Circuit(BreakerSettings settings, OpenTimes times)
     public void Clear()
     {
         Interlocked.Increment(ref _epoch);
-        _window.Clear();
-        Volatile.Write(ref _hardInRow, 0);
-        Volatile.Write(ref _inRow, 0);
+        _share.Clear();
+        Volatile.Write(ref _hardRow, null);
+        Volatile.Write(ref _row, null);
         Volatile.Write(ref _notBefore, 0);
+    }
+
+    /// <param name="ended">A row that this failure goes on with, if it is longer than the present one.</param>
+    private static void Lengthen(ref FailureRow? place, FailureRow? ended, Client? culprit, TimeSpan now)
+    {
+        var row = Volatile.Read(ref place);
+        for (FailureRow? seen; ; row = seen)
+        {
+            seen = Interlocked.CompareExchange(ref place, FailureRow.Add(FailureRow.Longer(row, ended), culprit, now), row);
+            if (ReferenceEquals(seen, row))
+            {
+                return;
+            }
+        }
     }
 }

@@ -17,11 +17,16 @@ internal sealed class ClusterRuntime
     private readonly ConcurrentDictionary<string, (DestinationMode Mode, DestinationMode Configured)> _orders =
         new(StringComparer.OrdinalIgnoreCase);
 
+    /// <summary>Attempts by outcome at destinations whose endpoints come and go.</summary>
+    private readonly ConcurrentDictionary<string, long[]> _attempts = new(StringComparer.OrdinalIgnoreCase);
+
     private uint _turn;
 
     private volatile bool _isTroubled;
 
     private LatencyWindow? _latencies;
+
+    private HashSet<(string Id, string Address)> _destinations = [];
 
     public ClusterSettings Settings { get; private set; } = new() { ClusterId = "" };
 
@@ -37,6 +42,9 @@ internal sealed class ClusterRuntime
     /// <summary>How long the answers to requests of routes with `Hedge` take. Made at first use.</summary>
     public LatencyWindow Latencies =>
         Volatile.Read(ref _latencies) ?? Interlocked.CompareExchange(ref _latencies, new LatencyWindow(), null) ?? _latencies;
+
+    /// <summary>The clients that asked while it was troubled.</summary>
+    public RecentClients Askers { get; } = new();
 
     /// <summary>To be held by whoever changes the state of a breaker of this cluster.</summary>
     public Lock Changing { get; } = new();
@@ -73,9 +81,11 @@ internal sealed class ClusterRuntime
             Budget = new RetryBudget(settings.RetryBudget);
         }
 
-        if (Circuit.Settings != settings.Breaker)
+        var known = _destinations;
+        _destinations = [.. cluster.Destinations.Select(pair => (pair.Key, pair.Value.Model.Config.Address))];
+        if (Circuit.Settings != settings.Breaker || !_destinations.IsSubsetOf(known))
         {
-            Circuit = NewCircuit(settings.Breaker);
+            Circuit = NewCircuit(settings.Breaker); // what another destination, or another address, does is not known
         }
 
         var destinations = cluster.Destinations().Select(destination => (destination.Key, Endpoints: destination.ToList())).ToList();
@@ -86,11 +96,20 @@ internal sealed class ClusterRuntime
             foreach (var endpoint in endpoints)
             {
                 var runtime = DestinationRuntime.Apply(endpoint, settings.Of(id), (settings.Breaker, settings.Ejection), share);
-                if (EndpointId.IsEndpoint(endpoint.DestinationId) && OrderOf(id, settings) is { } order)
+                if (EndpointId.IsEndpoint(endpoint.DestinationId))
                 {
-                    runtime.Order(order); // which was given to the destination, whatever its addresses
+                    runtime.ShareAttempts(_attempts.GetOrAdd(id, static _ => new long[AttemptOutcome.All.Count]));
+                    if (OrderOf(id, settings) is { } order)
+                    {
+                        runtime.Order(order); // which was given to the destination, whatever its addresses
+                    }
                 }
             }
+        }
+
+        foreach (var id in _attempts.Keys.Except(destinations.Select(destination => destination.Key), StringComparer.OrdinalIgnoreCase))
+        {
+            _attempts.TryRemove(id, out _);
         }
 
         RefreshDestinations(cluster);

@@ -16,6 +16,7 @@ internal sealed class DestinationRuntime
     private DestinationSettings _settings = DestinationSettings.Default;
     private DestinationMode? _order;
     private TimeSpan? _joined;
+    private long[] _attempts = new long[AttemptOutcome.All.Count];
     private int _inFlight;
     private int _share = 1;
 
@@ -127,6 +128,15 @@ internal sealed class DestinationRuntime
     public bool TryEnter(int max) => BoundedCount.TryIncrement(ref _inFlight, max);
 
     public void Leave() => Interlocked.Decrement(ref _inFlight);
+
+    /// <summary>An attempt has ended like this, one of <see cref="AttemptOutcome.All"/>.</summary>
+    public void Attempted(string outcome) => Interlocked.Increment(ref _attempts[AttemptOutcome.IndexOf(outcome)]);
+
+    /// <summary>Counts attempts in <paramref name="counts"/>, which the endpoints of a destination share.</summary>
+    public void ShareAttempts(long[] counts) => _attempts = counts;
+
+    /// <summary>Attempts that ended like this since the destination was first seen at its address.</summary>
+    public long AttemptsOf(int outcome) => Volatile.Read(ref _attempts[outcome]);
 
     private static Circuit NewCircuit(BreakerSettings breaker, EjectionSettings ejection) => new(breaker, TimesOf(breaker, ejection));
 

@@ -18,8 +18,7 @@ internal sealed class ForwardMiddleware(RequestDelegate next, Breakers breakers,
     {
         var edge = context.Edge();
         var stream = context.Features.Get<IHttpResetFeature>();
-        var body = edge is { TimeAllowed: not null, IsClientsDeadline: false } ? context.Features.Get<IHttpResponseBodyFeature>() : null;
-        var output = body is null ? null : WatchedOutput.Begin(context, body, time);
+        var output = WatchedOutput.Begin(context, time);
         RouteCluster.Apply(context, edge);
         try
         {
@@ -27,12 +26,8 @@ internal sealed class ForwardMiddleware(RequestDelegate next, Breakers breakers,
         }
         finally
         {
-            if (body is not null)
-            {
-                context.Features.Set(body);
-            }
-
-            End(context, edge, clientTookAll: output is { ClientKeptWaiting: false });
+            output.End(context);
+            End(context, edge, output);
         }
 
         if (edge.HeadAt != 0)
@@ -57,14 +52,14 @@ internal sealed class ForwardMiddleware(RequestDelegate next, Breakers breakers,
     }
 
     /// <summary>The last attempt is over, its answer through or broken off.</summary>
-    /// <param name="clientTookAll">The route has a time, and no client was waited for when it was over.</param>
-    private void End(HttpContext context, EdgeContext edge, bool clientTookAll)
+    private void End(HttpContext context, EdgeContext edge, WatchedOutput output)
     {
         edge.DeadlinePassed = context.IsPastDeadline(); // nobody can ask above the request timeouts
         edge.ClientKeptWaiting = context.Request.Body is Upload { ClientKeptWaiting: true }
             && !GrpcAnswer.IsExpected(context.Request.ContentType); // there a stream that is open for long is no slowness
+        edge.IsAbandoned = edge.HeadAt != 0 && WaitForHead(context, edge) >= edge.Route!.AbandonedAfter;
         var error = edge.Attempt.Runtime is null ? null : context.GetForwarderErrorFeature();
-        if (error is not null && IsBroken(error.Error, error.Exception, context, edge, clientTookAll))
+        if (error is not null && IsBroken(error.Error, error.Exception, context, edge, output))
         {
             if (edge.Overdue is not { IsCounted: true }) // else that it was not whole in time has counted, and why it was not tried again
             {
@@ -84,13 +79,20 @@ internal sealed class ForwardMiddleware(RequestDelegate next, Breakers breakers,
         edge.Attempt = AttemptPass.None;
     }
 
+    /// <summary>Time since the client had sent its request, as far as destinations were what was waited for.</summary>
+    private TimeSpan WaitForHead(HttpContext context, EdgeContext edge) => context.Request.Body is Upload upload
+        ? upload.CompletedAt == 0 ? TimeSpan.Zero : time.GetElapsedTime(upload.CompletedAt, edge.HeadAt)
+        : time.GetElapsedTime(edge.StartedAt + edge.QueuedTicks, edge.HeadAt);
+
     /// <summary>
     /// The destination broke off or fell silent after its answer had begun, or had not sent all of a short one when the route's time
-    /// was up, though it had had enough of that and the client took all there was.
+    /// was up, though it had had enough of that and the client took all there was. Servers have a time for clients that do not read, and
+    /// an application ends a connection that carried bytes of an upgrade as it likes: neither says anything.
     /// </summary>
-    private bool IsBroken(ForwarderError error, Exception? exception, HttpContext context, EdgeContext edge, bool clientTookAll) =>
-        (error == ForwarderError.ResponseBodyDestination && !Http2Codes.IsCalm(exception))
-        || (error == ForwarderError.UpgradeResponseDestination && edge.HasGotClose?.Invoke() is not true)
-        || (error == ForwarderError.ResponseBodyCanceled && clientTookAll && edge.DeadlinePassed
+    private bool IsBroken(ForwarderError error, Exception? exception, HttpContext context, EdgeContext edge, WatchedOutput output) =>
+        (error == ForwarderError.ResponseBodyDestination && !output.IsHeldUp && !Http2Codes.IsCalm(exception))
+        || (error == ForwarderError.UpgradeResponseDestination && edge.Upgraded is not { HasCarried: true })
+        || (error == ForwarderError.ResponseBodyCanceled && !output.ClientKeptWaiting && !output.IsHeldUp
+            && edge is { TimeAllowed: not null, IsClientsDeadline: false, DeadlinePassed: true }
             && context.Response.ContentLength <= ShortAnswer && !RouteTime.WasShort(context, edge.AttemptAt, time));
 }

@@ -20,21 +20,33 @@ internal sealed class OutcomeWindow(TimeSpan length)
     /// <summary>What was counted as a success has turned out a failure.</summary>
     public void Amend(TimeSpan now) => Add(now, 0, 1);
 
+    /// <summary>What was counted as a success counts no more.</summary>
+    public void Withdraw(TimeSpan now) => Add(now, -1, 0);
+
     public (long Total, long Failures) Read(TimeSpan now)
     {
         var current = now.Ticks / _bucketTicks;
         var (total, failures) = (0L, 0L);
         for (var age = 0; age < Buckets && age <= current; age++)
         {
-            var bucket = Volatile.Read(ref _buckets[(current - age) % Buckets]);
-            if (PeriodOf(bucket) == ((current - age) & PeriodMask))
-            {
-                total += bucket & CountMask;
-                failures += (bucket >> CountBits) & CountMask;
-            }
+            var (some, failed) = ReadPeriod(current - age);
+            (total, failures) = (total + some, failures + failed);
         }
 
         return (total, Math.Min(total, failures));
+    }
+
+    /// <summary>Adds all that counts here to another window of the same length.</summary>
+    public void MoveTo(OutcomeWindow other, TimeSpan now)
+    {
+        var current = now.Ticks / _bucketTicks;
+        for (var age = Buckets - 1; age >= 0; age--)
+        {
+            if (age <= current && ReadPeriod(current - age) is var (total, failures) && (total | failures) != 0)
+            {
+                other.AddTo(current - age, total, failures);
+            }
+        }
     }
 
     public void Clear()
@@ -45,14 +57,21 @@ internal sealed class OutcomeWindow(TimeSpan length)
         }
     }
 
-    private void Add(TimeSpan now, long total, long failures)
+    private (long Total, long Failures) ReadPeriod(long period)
     {
-        var current = now.Ticks / _bucketTicks;
-        ref var place = ref _buckets[current % Buckets];
+        var bucket = Volatile.Read(ref _buckets[period % Buckets]);
+        return PeriodOf(bucket) == (period & PeriodMask) ? (bucket & CountMask, (bucket >> CountBits) & CountMask) : default;
+    }
+
+    private void Add(TimeSpan now, long total, long failures) => AddTo(now.Ticks / _bucketTicks, total, failures);
+
+    private void AddTo(long period, long total, long failures)
+    {
+        ref var place = ref _buckets[period % Buckets];
         while (true)
         {
             var known = Volatile.Read(ref place);
-            var next = Next(known, current & PeriodMask, total, failures);
+            var next = Next(known, period & PeriodMask, total, failures);
             if (Interlocked.CompareExchange(ref place, next, known) == known)
             {
                 return;
@@ -69,7 +88,7 @@ internal sealed class OutcomeWindow(TimeSpan length)
             (total, failures) = (total + (counted >> halve), failures + (failed >> halve));
         }
 
-        return (period << (2 * CountBits)) | (failures << CountBits) | total;
+        return (period << (2 * CountBits)) | (Math.Min(failures, CountMask) << CountBits) | Math.Clamp(total, 0, CountMask);
     }
 
     private static long PeriodOf(long bucket) => (bucket >> (2 * CountBits)) & PeriodMask;

@@ -1,21 +1,36 @@
+using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace EdgeProxy.Resilience;
 
 /// <summary>
-/// An answer's body on its way to the client, on routes with a time: when that is over, it tells whether the client was waited for. The
-/// server's buffers do not tell: on HTTP/2 they take 4 KiB of a stream that its client keeps shut, on HTTP/1.1 they are shared by all
-/// answers of a connection.
+/// A response's body on its way to the client: it tells whether, and for how long, the client was waited for. The server's buffers do not
+/// tell: on HTTP/2 they take 4 KiB of a stream that its client keeps shut, on HTTP/1.1 they are shared by all responses of a connection.
 /// </summary>
-internal sealed class WatchedOutput(Stream inner, EdgeContext edge, TimeProvider time) : Stream
+internal sealed class WatchedOutput : Stream, IHttpResponseBodyFeature
 {
+    /// <summary>After so much waiting a destination may have given up for the client.</summary>
+    private static readonly TimeSpan LongWait = TimeSpan.FromSeconds(1);
+
+    private readonly IHttpResponseBodyFeature _own;
+    private readonly Stream _inner;
+    private readonly EdgeContext _edge;
+    private readonly TimeProvider _time;
+    private long _waited;
     private volatile bool _isWaiting;
+
+    private WatchedOutput(IHttpResponseBodyFeature own, EdgeContext edge, TimeProvider time) =>
+        (_own, _inner, _edge, _time) = (own, own.Stream, edge, time);
 
     /// <summary>The client does not take what there is.</summary>
     public bool IsWaiting => _isWaiting;
 
     /// <summary>The copy was ended while the client did not take what there was.</summary>
     public bool ClientKeptWaiting { get; private set; }
+
+    /// <summary>The copy has waited for the client so long, in all, that a destination may have broken off for that.</summary>
+    public bool IsHeldUp => TimeSpan.FromTicks(Volatile.Read(ref _waited)) >= LongWait;
 
     public override bool CanRead => false;
 
@@ -31,18 +46,34 @@ internal sealed class WatchedOutput(Stream inner, EdgeContext edge, TimeProvider
         set => throw new NotSupportedException();
     }
 
-    /// <summary>Puts it before the response's own body, which is to be set again when the answer has ended.</summary>
-    public static WatchedOutput Begin(HttpContext context, IHttpResponseBodyFeature own, TimeProvider time)
+    Stream IHttpResponseBodyFeature.Stream => this;
+
+    PipeWriter IHttpResponseBodyFeature.Writer => _own.Writer;
+
+    /// <summary>Puts it before the response's own body, until <see cref="End"/>.</summary>
+    public static WatchedOutput Begin(HttpContext context, TimeProvider time)
     {
-        var output = new WatchedOutput(own.Stream, context.Edge(), time);
-        context.Features.Set<IHttpResponseBodyFeature>(new StreamResponseBodyFeature(output, own));
+        var output = new WatchedOutput(context.Features.GetRequiredFeature<IHttpResponseBodyFeature>(), context.Edge(), time);
+        context.Features.Set<IHttpResponseBodyFeature>(output);
         return output;
     }
 
+    /// <summary>The response has its own body again.</summary>
+    public void End(HttpContext context) => context.Features.Set(_own);
+
+    void IHttpResponseBodyFeature.DisableBuffering() => _own.DisableBuffering();
+
+    Task IHttpResponseBodyFeature.StartAsync(CancellationToken cancellationToken) => _own.StartAsync(cancellationToken);
+
+    Task IHttpResponseBodyFeature.SendFileAsync(string path, long offset, long? count, CancellationToken cancellationToken) =>
+        _own.SendFileAsync(path, offset, count, cancellationToken);
+
+    Task IHttpResponseBodyFeature.CompleteAsync() => _own.CompleteAsync();
+
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        var written = inner.WriteAsync(buffer, cancellationToken);
-        return written.IsCompletedSuccessfully ? written : WaitAsync(written.AsTask());
+        var written = _inner.WriteAsync(buffer, cancellationToken);
+        return written.IsCompletedSuccessfully ? written : WaitAsync(written);
     }
 
     public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
@@ -50,13 +81,13 @@ internal sealed class WatchedOutput(Stream inner, EdgeContext edge, TimeProvider
 
     public override Task FlushAsync(CancellationToken cancellationToken)
     {
-        var flushed = inner.FlushAsync(cancellationToken);
-        return flushed.IsCompletedSuccessfully ? flushed : WaitAsync(flushed).AsTask();
+        var flushed = _inner.FlushAsync(cancellationToken);
+        return flushed.IsCompletedSuccessfully ? flushed : WaitAsync(new ValueTask(flushed)).AsTask();
     }
 
-    public override void Flush() => inner.Flush();
+    public override void Flush() => _inner.Flush();
 
-    public override void Write(byte[] buffer, int offset, int count) => inner.Write(buffer, offset, count);
+    public override void Write(byte[] buffer, int offset, int count) => _inner.Write(buffer, offset, count);
 
     public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
@@ -64,9 +95,10 @@ internal sealed class WatchedOutput(Stream inner, EdgeContext edge, TimeProvider
 
     public override void SetLength(long value) => throw new NotSupportedException();
 
-    private async ValueTask WaitAsync(Task writing)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask WaitAsync(ValueTask writing)
     {
-        var since = time.GetTimestamp();
+        var since = _time.GetTimestamp();
         _isWaiting = true;
         try
         {
@@ -79,8 +111,10 @@ internal sealed class WatchedOutput(Stream inner, EdgeContext edge, TimeProvider
         }
         finally
         {
+            var now = _time.GetTimestamp();
+            Volatile.Write(ref _waited, _waited + _time.GetElapsedTime(since, now).Ticks);
             _isWaiting = false;
-            edge.WaitedForClient(time.GetTimestamp() - since);
+            _edge.WaitedForClient(now - since);
         }
     }
 }

@@ -134,9 +134,11 @@ public sealed class HalfAnswerTests
             "HealthCheck": { "Passive": { "Enabled": true, "Policy": "FailureRate", "ReactivationPeriod": "01:00:00" } },
             "Metadata": { "FailureRateHealthPolicy.RateLimit": "0.5", "FailureRateHealthPolicy.MinimalTotal": "3",
                           "FailureRateHealthPolicy.Window": "60s" },
+            "LoadBalancingPolicy": "FirstAlphabetical",
             """;
         await using var troubled = await TroubledEdge.StartAsync(
-            kind, "\"On\": [ \"transport\", \"timeout\", \"no_destination\" ], " + Text, cluster: Passive);
+            kind, "\"On\": [ \"transport\", \"timeout\", \"no_destination\" ], " + Text, cluster: Passive,
+            more: ", \"z\": { \"Address\": \"http://127.0.0.1:1/\" }");
         for (var i = 0; i < 5; i++)
         {
             Assert.Equal("kept", await troubled.Edge.Client.GetStringAsync("/", Wait.Deadline));

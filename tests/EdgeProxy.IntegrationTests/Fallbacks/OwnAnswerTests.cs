@@ -68,9 +68,10 @@ public sealed class OwnAnswerTests
             "Fallback": { "On": [ "503" ], "Cluster": "other" } } },
           "Clusters": {
             "up": {
+              "LoadBalancingPolicy": "FirstAlphabetical",
               "HealthCheck": { "Passive": { "Enabled": true, "Policy": "FailureRate" } },
               "Metadata": { "FailureRateHealthPolicy.MinimalTotal": "1" },
-              "Destinations": { "a": { "Address": "{{own.Address}}" } } },
+              "Destinations": { "a": { "Address": "{{own.Address}}" }, "z": { "Address": "http://127.0.0.1:1/" } } },
             "other": { "Destinations": { "b": { "Address": "{{other.Address}}" } } } }
         }
         """);

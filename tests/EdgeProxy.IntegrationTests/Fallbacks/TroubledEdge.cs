@@ -89,9 +89,10 @@ internal sealed class TroubledEdge : IAsyncDisposable
     /// <param name="fallback">The route's `Fallback`, without braces.</param>
     /// <param name="other">Address of the cluster `other`.</param>
     /// <param name="route">More of the route, with a comma behind it; likewise the others.</param>
+    /// <param name="more">More destinations, with a comma before them.</param>
     public static async Task<TroubledEdge> StartAsync(
         string kind, string fallback, string other = "", string route = "", string sections = "", string otherCluster = "",
-        string cluster = "")
+        string cluster = "", string more = "")
     {
         var troubled = new TroubledEdge(kind);
         var address = kind == "refused" ? $"http://{troubled._taken.LocalEndPoint}/" : troubled.Failing.Address;
@@ -107,7 +108,7 @@ internal sealed class TroubledEdge : IAsyncDisposable
                 "plain": { "ClusterId": "other", "Match": { "Path": "/plain" } } },
               "Clusters": {
                 "up": { {{cluster}} "CircuitBreaker": { {{breaker}} }{{perTry}},
-                  "Destinations": { "a": { "Address": "{{address}}"{{state}} } } },
+                  "Destinations": { "a": { "Address": "{{address}}"{{state}} }{{more}} } },
                 "other": { "CircuitBreaker": { "Enabled": false }, {{otherCluster}}
                   "Destinations": { "b": { "Address": "{{(other.Length > 0 ? other : address)}}base/", "Host": "b.example" } } } }
             }

@@ -11,6 +11,8 @@ namespace EdgeProxy.IntegrationTests.Health;
 /// <summary>Passive checks: requests themselves show who fails.</summary>
 public sealed class PassiveHealthTests
 {
+    private const string Spare = "\"LoadBalancingPolicy\": \"FirstAlphabetical\", \"CircuitBreaker\": { \"Enabled\": false }, ";
+
     /// <summary>More than all buffers on the way to a client that does not read.</summary>
     private static readonly ReadOnlyMemory<byte> Large = new byte[20_000_000];
 
@@ -27,14 +29,14 @@ public sealed class PassiveHealthTests
             context.Response.StatusCode = status;
             return Task.CompletedTask;
         });
-        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address, cluster: Passive("01:00:00")));
+        await using var edge = await Edge.StartAsync(WithSpare(upstream.Address, cluster: Passive("01:00:00")));
         for (var i = 0; i < 5; i++)
         {
             Assert.Equal(status, (int)(await edge.Client.GetAsync("/")).StatusCode);
         }
 
         var last = await edge.Client.GetAsync("/");
-        Assert.Equal(isFailure ? 503 : status, (int)last.StatusCode);
+        Assert.Equal(isFailure ? 502 : status, (int)last.StatusCode);
         Assert.Equal(isFailure ? 5 : 6, upstream.Hits);
     }
 
@@ -76,7 +78,7 @@ public sealed class PassiveHealthTests
             context.Response.StatusCode = Volatile.Read(ref sick) ? 500 : 200;
             return Task.CompletedTask;
         });
-        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address, cluster: Passive("00:00:00.500")));
+        await using var edge = await Edge.StartAsync(WithSpare(upstream.Address, cluster: Passive("00:00:00.500")));
         var log = Log.Of(edge);
         await FailAsync(edge, 5);
         Assert.Contains(log.Entries(LogLevel.Warning), entry => entry.Contains(
@@ -105,9 +107,9 @@ public sealed class PassiveHealthTests
             context.Response.StatusCode = 500;
             return Task.CompletedTask;
         });
-        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address, cluster: Passive("01:00:00", "1h")));
+        await using var edge = await Edge.StartAsync(WithSpare(upstream.Address, cluster: Passive("01:00:00", "1h")));
         await FailAsync(edge, 4);
-        await Reload.ApplyAsync(edge, Edge.OneRoute(upstream.Address, "\"Order\": 1", Passive("01:00:00", window)));
+        await Reload.ApplyAsync(edge, WithSpare(upstream.Address, "\"Order\": 1", Passive("01:00:00", window)));
         await FailAsync(edge, 1);
 
         Assert.Equal(expected, (await ActiveHealthTests.DestinationAsync(edge)).GetProperty("passive").GetString());
@@ -126,7 +128,7 @@ public sealed class PassiveHealthTests
             await context.Response.Body.WriteAsync(isShort ? Large[..1] : Large, context.RequestAborted);
         });
         await using var edge = await Edge.StartAsync(
-            Edge.OneRoute(upstream.Address, "\"Timeout\": \"3s\"", Passive("01:00:00")));
+            WithSpare(upstream.Address, "\"Timeout\": \"3s\"", Passive("01:00:00")));
         using var readings = new Readings(edge);
         var request = isUpload ? "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n1" : "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
         var clients = new List<RawClient>();
@@ -157,7 +159,7 @@ public sealed class PassiveHealthTests
                 await connection.SendAsync("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
             }
         });
-        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address, cluster: Passive("01:00:00")));
+        await using var edge = await Edge.StartAsync(WithSpare(upstream.Address, cluster: Passive("01:00:00")));
         await Task.WhenAll(Enumerable.Range(0, 8).Select(async _ =>
         {
             using var client = await RawClient.OpenAsync(edge.Uri);
@@ -184,7 +186,7 @@ public sealed class PassiveHealthTests
                 await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, context.RequestAborted);
             }
         });
-        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address, cluster: Passive("01:00:00")));
+        await using var edge = await Edge.StartAsync(WithSpare(upstream.Address, cluster: Passive("01:00:00")));
         for (var i = 0; i < 8; i++)
         {
             using var gone = new CancellationTokenSource();
@@ -212,13 +214,13 @@ public sealed class PassiveHealthTests
             context.Response.StatusCode = 500;
             return Task.CompletedTask;
         });
-        await using var edge = await Edge.StartAsync(Edge.OneRoute(old.Address, cluster: Passive("01:00:00")));
+        await using var edge = await Edge.StartAsync(WithSpare(old.Address, cluster: Passive("01:00:00")));
         await edge.Client.GetAsync("/");
         await edge.Client.GetAsync("/");
         var slow = Enumerable.Range(0, 5).Select(_ => edge.Client.GetAsync("/slow")).ToList();
         await Wait.UntilAsync(() => old.Hits == 7, "the slow ones are under way");
 
-        await Reload.ApplyAsync(edge, Edge.OneRoute(next.Address, cluster: Passive("01:00:00")));
+        await Reload.ApplyAsync(edge, WithSpare(next.Address, cluster: Passive("01:00:00")));
         Assert.Equal(500, (int)(await edge.Client.GetAsync("/")).StatusCode);
         release.SetResult();
         Assert.All(await Task.WhenAll(slow), answer => Assert.Equal(500, (int)answer.StatusCode));
@@ -228,7 +230,7 @@ public sealed class PassiveHealthTests
         }
 
         Assert.Equal(5, next.Hits);
-        Assert.Equal(503, (int)(await edge.Client.GetAsync("/")).StatusCode); // five failures of its own
+        Assert.Equal(502, (int)(await edge.Client.GetAsync("/")).StatusCode); // five failures of its own
     }
 
     [Fact]
@@ -236,14 +238,14 @@ public sealed class PassiveHealthTests
     {
         await using var upstream = await Upstream.StartAsync(
             context => Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, context.RequestAborted));
-        await using var edge = await Edge.StartAsync(Edge.OneRoute(
+        await using var edge = await Edge.StartAsync(WithSpare(
             upstream.Address, cluster: Passive("01:00:00") + ", \"HttpRequest\": { \"ActivityTimeout\": \"00:00:00.100\" }"));
         for (var i = 0; i < 5; i++)
         {
             Assert.Equal(HttpStatusCode.GatewayTimeout, (await edge.Client.GetAsync("/")).StatusCode);
         }
 
-        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await edge.Client.GetAsync("/")).StatusCode);
+        Assert.Equal(HttpStatusCode.BadGateway, (await edge.Client.GetAsync("/")).StatusCode);
         Assert.Equal(5, upstream.Hits);
     }
 
@@ -252,14 +254,14 @@ public sealed class PassiveHealthTests
     {
         await using var upstream = await Upstream.StartAsync(
             context => Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, context.RequestAborted));
-        await using var edge = await Edge.StartAsync(Edge.OneRoute(
+        await using var edge = await Edge.StartAsync(WithSpare(
             upstream.Address, "\"Timeout\": \"00:00:00.500\"", Passive("01:00:00")));
         for (var i = 0; i < 5; i++)
         {
             await edge.Client.GetAsync("/");
         }
 
-        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await edge.Client.GetAsync("/")).StatusCode);
+        Assert.Equal(HttpStatusCode.BadGateway, (await edge.Client.GetAsync("/")).StatusCode);
         Assert.Equal(5, upstream.Hits);
     }
 
@@ -273,12 +275,12 @@ public sealed class PassiveHealthTests
             context.Response.StatusCode = 500;
             return Task.CompletedTask;
         });
-        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address, cluster: Passive("01:00:00")));
+        await using var edge = await Edge.StartAsync(WithSpare(upstream.Address, cluster: Passive("01:00:00")));
         var keeper = edge.Services.GetRequiredService<DestinationHealthKeeper>();
         await FailAsync(edge, 5);
         Assert.Equal(1, keeper.Reactivations);
 
-        var next = Edge.OneRoute(upstream.Address, cluster: Passive("01:00:00"));
+        var next = WithSpare(upstream.Address, cluster: Passive("01:00:00"));
         await Reload.ApplyAsync(edge, withItsCluster ? next.Replace("\"up\"", "\"other\"") : next.Replace("\"a\": {", "\"b\": {"));
 
         Assert.Equal(0, keeper.Reactivations);
@@ -291,6 +293,11 @@ public sealed class PassiveHealthTests
             Assert.Equal(HttpStatusCode.InternalServerError, (await edge.Client.GetAsync("/")).StatusCode);
         }
     }
+
+    /// <summary>Beside the destination `a` there is another one, which is asked when `a` is out, and refuses.</summary>
+    private static string WithSpare(string address, string route = "", string cluster = "") =>
+        Edge.OneRoute(address, route, Spare + cluster).Replace(
+            "\"a\": {", "\"z\": { \"Address\": \"http://127.0.0.1:1/\" }, \"a\": {", StringComparison.Ordinal);
 
     private static string Passive(string reactivation, string window = "60s") => $$"""
         "HealthCheck": { "Passive": { "Enabled": true, "Policy": "FailureRate", "ReactivationPeriod": "{{reactivation}}" } },

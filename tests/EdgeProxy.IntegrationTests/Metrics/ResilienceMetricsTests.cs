@@ -76,14 +76,16 @@ public sealed class ResilienceMetricsTests
             return Task.CompletedTask;
         });
         await using var edge = await Edge.StartAsync(Edge.OneRoute(
-            bad.Address, "\"Retry\": { \"Attempts\": 2 }", "\"CircuitBreaker\": { \"ConsecutiveFailures\": 3 }"));
-        await edge.Client.GetAsync("/");
-        await edge.Client.GetAsync("/"); // whose first attempt opens the breaker
+            bad.Address, "\"Retry\": { \"Attempts\": 2 }", "\"CircuitBreaker\": { \"ConsecutiveFailures\": 5 }"), ManyClients.Trusted);
+        using var clients = ManyClients.InTurn(edge);
+        await clients.GetAsync("/");
+        await clients.GetAsync("/");
+        await clients.GetAsync("/"); // whose first attempt opens the breaker
 
         var scrape = await Scrape.UntilAsync(edge, "edgeproxy_retries_skipped_total{cluster=\"up\",reason=\"no_destination\"}", 1);
-        Assert.Equal(1, scrape["edgeproxy_retries_skipped_total{cluster=\"up\",reason=\"limit\"}"]);
-        Assert.Equal(3, scrape["edgeproxy_upstream_duration_seconds_count{cluster=\"up\"}"]); // one each attempt
-        Assert.Equal(1, scrape["edgeproxy_retries_total{cluster=\"up\",reason=\"status\"}"]);
+        Assert.Equal(2, scrape["edgeproxy_retries_skipped_total{cluster=\"up\",reason=\"limit\"}"]);
+        Assert.Equal(5, scrape["edgeproxy_upstream_duration_seconds_count{cluster=\"up\"}"]); // one each attempt
+        Assert.Equal(2, scrape["edgeproxy_retries_total{cluster=\"up\",reason=\"status\"}"]);
     }
 
     [Fact]

@@ -53,12 +53,14 @@ public sealed class AnswerHoldTests
     {
         await using var a = stalls ? Half(connection => connection.StayAsync()) : BreakingOff();
         await using var b = await Upstream.StartAsync("whole");
-        await using var edge = await Edge.StartAsync(Two(
-            a.Address, b.Address, route: ", \"Timeouts\": { \"PerTry\": \"1s\" }", cluster: ", \"Ejection\": { \"Base\": \"5m\" }"));
+        await using var edge = await Edge.StartAsync(
+            Two(a.Address, b.Address, ", \"Timeouts\": { \"PerTry\": \"1s\" }", cluster: ", \"Ejection\": { \"Base\": \"5m\" }"),
+            ManyClients.Trusted);
         using var readings = new Readings(edge);
+        using var clients = ManyClients.InTurn(edge);
         for (var i = 0; i < 5; i++)
         {
-            using var answer = await edge.Client.GetAsync("/");
+            using var answer = await clients.GetAsync("/");
             Assert.Equal("whole", await answer.Content.ReadAsStringAsync());
             Assert.Equal(["2"], answer.Headers.GetValues("X-Edge-Attempt-Count"));
         }
@@ -152,9 +154,10 @@ public sealed class AnswerHoldTests
         await using var b = await Upstream.StartAsync("whole");
         await using var edge = await Edge.StartAsync(Two(
             a.Address, b.Address, route: ", \"Timeout\": \"1m\", \"Timeouts\": { \"PerTry\": \"700ms\", \"Idle\": \"1s\" }",
-            cluster: ", \"Ejection\": { \"Base\": \"5m\" }"));
+            cluster: ", \"Ejection\": { \"Base\": \"5m\" }"), ManyClients.Trusted);
+        using var clients = ManyClients.InTurn(edge);
 
-        var answers = await Task.WhenAll(Enumerable.Range(0, 5).Select(_ => edge.Client.GetStringAsync("/")));
+        var answers = await Task.WhenAll(Enumerable.Range(0, 5).Select(_ => clients.GetStringAsync("/")));
 
         Assert.All(answers, answer => Assert.Equal("halfmore", answer));
         Assert.Equal("whole", await edge.Client.GetStringAsync("/"));

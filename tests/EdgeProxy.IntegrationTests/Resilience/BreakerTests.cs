@@ -16,11 +16,12 @@ public sealed class BreakerTests
     public async Task A_lone_destination_is_cut_off_for_a_while_with_a_code_and_a_time_to_come_back()
     {
         await using var a = await Upstream.StartAsync(Status(503));
-        await using var edge = await Edge.StartAsync(Edge.OneRoute(a.Address));
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(a.Address), ManyClients.Trusted);
+        using var clients = ManyClients.InTurn(edge);
         var log = Log.Of(edge);
         for (var i = 0; i < 5; i++)
         {
-            Assert.Equal(HttpStatusCode.ServiceUnavailable, (await edge.Client.GetAsync("/")).StatusCode);
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, (await clients.GetAsync("/")).StatusCode);
         }
 
         using var answer = await edge.Client.GetAsync("/");
@@ -47,9 +48,11 @@ public sealed class BreakerTests
                 (context.Response.ContentType, context.Response.Headers["grpc-status"]) = ("application/grpc", "14");
                 return Task.CompletedTask;
             }, HttpProtocols.Http2);
-        await using var edge = await Edge.StartAsync(Edge.OneRoute(
-            a.Address, cluster: "\"HttpRequest\": { \"Version\": \"2\", \"VersionPolicy\": \"RequestVersionExact\" }"));
-        await OpenAsync(edge);
+        await using var edge = await Edge.StartAsync(
+            Edge.OneRoute(a.Address, cluster: "\"HttpRequest\": { \"Version\": \"2\", \"VersionPolicy\": \"RequestVersionExact\" }"),
+            ManyClients.Trusted);
+        using var clients = ManyClients.InTurn(edge);
+        await OpenAsync(edge, clients);
         Assert.EndsWith(
             "5 failures in a row, the last: grpc-status 14",
             (await ClusterAsync(edge)).GetProperty("breaker").GetProperty("reason").GetString());
@@ -68,14 +71,15 @@ public sealed class BreakerTests
         await using var c = await Upstream.StartAsync("good");
         await using var edge = await Edge.StartAsync(Three(a.Address, b.Address, c.Address, """
             "CircuitBreaker": { "RecoverOver": "1s" }, "Ejection": { "Base": "3s", "Max": "3s" }
-            """));
+            """), ManyClients.Trusted);
+        using var clients = ManyClients.InTurn(edge);
         var first = await DestinationAsync(edge, 0);
         Assert.Equal(("unknown", null, null), (Word(first, "state"), Time(first, "until"), Word(first, "reason")));
         Assert.Equal((null, null, null), Breaker(first));
         var before = Time(first, "since")!.Value;
 
         var ejected = first;
-        await LoadUntilAsync(edge, async () => Word(ejected = await DestinationAsync(edge, 0), "state") == "ejected");
+        await LoadUntilAsync(edge, async () => Word(ejected = await DestinationAsync(edge, 0), "state") == "ejected", clients);
         var (since, until) = (Time(ejected, "since")!.Value, Time(ejected, "until")!.Value);
         Assert.True(since > before);
         Assert.InRange((until - since).TotalSeconds, 2.6, 3.4); // chance changes it by a tenth

@@ -27,18 +27,19 @@ internal static class Breaking
         }
         """;
 
-    public static Task OpenAsync(Edge edge) =>
-        LoadUntilAsync(edge, async () => (await StatesAsync(edge)).Item1 == "open");
+    public static Task OpenAsync(Edge edge, HttpClient? client = null) =>
+        LoadUntilAsync(edge, async () => (await StatesAsync(edge)).Item1 == "open", client);
 
     /// <summary>Sends requests, four at a time, until something has come of it.</summary>
-    public static Task LoadUntilAsync(Edge edge, Func<Task<bool>> condition) => Wait.UntilAsync(
+    /// <param name="client">Who sends them; null: the edge's own client, which is one.</param>
+    public static Task LoadUntilAsync(Edge edge, Func<Task<bool>> condition, HttpClient? client = null) => Wait.UntilAsync(
         async () =>
         {
             await Task.WhenAll(Enumerable.Range(0, 4).Select(async _ =>
             {
                 try
                 {
-                    using var answer = await edge.Client.GetAsync("/");
+                    using var answer = await (client ?? edge.Client).GetAsync("/");
                 }
                 catch (HttpRequestException)
                 {

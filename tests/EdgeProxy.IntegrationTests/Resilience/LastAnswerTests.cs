@@ -134,10 +134,11 @@ public sealed class LastAnswerTests
         });
         await using var edge = await Edge.StartAsync(Edge.OneRoute(
             upstream.Address, Twice,
-            "\"RetryBudget\": { \"ReservePerSecond\": 1000 }, \"CircuitBreaker\": { \"ConsecutiveFailures\": 5 }"));
+            "\"RetryBudget\": { \"ReservePerSecond\": 1000 }, \"CircuitBreaker\": { \"ConsecutiveFailures\": 5 }"), ManyClients.Trusted);
+        using var clients = ManyClients.InTurn(edge);
         for (var i = 0; i < 5; i++)
         {
-            using var answer = await edge.Client.GetAsync("/", Wait.Deadline);
+            using var answer = await clients.GetAsync("/", Wait.Deadline);
             Assert.Equal(i < 3 ? "upstream_response_truncated" : "circuit_open", await CodeAsync(answer));
         }
 

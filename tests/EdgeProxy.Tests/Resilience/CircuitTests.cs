@@ -1,3 +1,4 @@
+using EdgeProxy.Clients;
 using EdgeProxy.Configuration;
 using EdgeProxy.Resilience;
 using FsCheck;
@@ -71,20 +72,62 @@ public sealed class CircuitTests
         Assert.Equal(opens, circuit.ReasonToOpen(TimeSpan.FromSeconds(1)) is not null);
     }
 
-    [Fact]
-    public void Five_in_a_row_without_doubt_open_it_and_any_answer_ends_the_row()
+    [Theory]
+    [InlineData("HardFailure")]
+    [InlineData("Unreachable")]
+    public void Five_in_a_row_without_doubt_open_it_and_any_response_ends_the_row(string failure)
     {
         foreach (var between in new[] { Verdict.Success, Verdict.Alive, Verdict.Failure })
         {
             var circuit = new Circuit(new BreakerSettings(), Times);
-            Count(circuit, Verdict.HardFailure, 4);
+            Count(circuit, Enum.Parse<Verdict>(failure), 4);
             Count(circuit, between, 1);
-            Count(circuit, Verdict.HardFailure, 4);
+            Count(circuit, Enum.Parse<Verdict>(failure), 4);
             Assert.Null(circuit.ReasonToOpen(TimeSpan.FromSeconds(1)));
             Count(circuit, Verdict.None, 1);
-            Count(circuit, Verdict.HardFailure, 1);
+            Count(circuit, Enum.Parse<Verdict>(failure), 1);
             Assert.NotNull(circuit.ReasonToOpen(TimeSpan.FromSeconds(1)));
         }
+    }
+
+    [Theory]
+    [InlineData("HardFailure", 1, 499, false)]
+    [InlineData("HardFailure", 2, 499, false)]
+    [InlineData("HardFailure", 1, 500, true)]
+    [InlineData("HardFailure", 2, 500, true)]
+    [InlineData("HardFailure", 3, 0, true)]
+    [InlineData("Failure", 1, 499, false)]
+    [InlineData("Failure", 1, 500, true)]
+    [InlineData("Failure", 3, 0, true)]
+    [InlineData("Unreachable", 1, 0, true)]
+    public void A_row_counts_once_it_has_lasted_or_spans_three_clients_unless_no_client_can_cause_it(
+        string failure, int clients, int millis, bool opens)
+    {
+        var circuit = new Circuit(new BreakerSettings(), Times);
+        for (var i = 0; i < 20; i++)
+        {
+            var now = TimeSpan.FromMilliseconds(1000 + (i * millis / 19));
+            circuit.Count(Enum.Parse<Verdict>(failure), Client(i % clients), failure, now);
+            circuit.Count(Verdict.None, Client(9), null, now);
+        }
+
+        for (var i = 0; i < 20_000; i++)
+        {
+            circuit.Count(Verdict.None, Client(9), null, TimeSpan.FromMilliseconds(1000));
+        }
+
+        Assert.Equal(opens, circuit.ReasonToOpen(TimeSpan.FromMilliseconds(1500)) is { } reason && reason.Contains(" in a row"));
+    }
+
+    [Fact]
+    public void One_connection_counts_as_one_failure_whatever_ran_on_it()
+    {
+        var circuit = new Circuit(new BreakerSettings(), Times);
+        var cause = new IOException("the connection");
+        Assert.False(circuit.HasCounted(Verdict.Unreachable, new HttpRequestException("one", cause)));
+        Assert.True(circuit.HasCounted(Verdict.Unreachable, new HttpRequestException("other", cause)));
+        Assert.False(circuit.HasCounted(Verdict.HardFailure, new HttpRequestException("other", cause)));
+        Assert.False(circuit.HasCounted(Verdict.Unreachable, new IOException("another connection")));
     }
 
     [Fact]
@@ -117,7 +160,8 @@ public sealed class CircuitTests
         var circuit = new Circuit(new BreakerSettings { ConsecutiveFailures = 100 }, Times);
         for (var i = 0; i < 20; i++)
         {
-            circuit.Amend(TimeSpan.FromSeconds(1), circuit.Count(Verdict.Success, null, TimeSpan.FromSeconds(1)));
+            circuit.Amend(
+                TimeSpan.FromSeconds(1), Client(i), circuit.Count(Verdict.Success, Client(i), null, TimeSpan.FromSeconds(1)));
         }
 
         Assert.Equal("20 of 20 requests failed within 30 s, the last: incomplete", circuit.ReasonToOpen(TimeSpan.FromSeconds(1)));
@@ -174,7 +218,7 @@ public sealed class CircuitTests
     [InlineData(101, "Success")]
     [InlineData(304, "Success")]
     [InlineData(404, "Alive")]
-    [InlineData(429, "Failure")]
+    [InlineData(429, "None")]
     [InlineData(500, "Failure")]
     [InlineData(501, "Alive")]
     [InlineData(502, "HardFailure")]
@@ -186,12 +230,15 @@ public sealed class CircuitTests
         Assert.Equal(verdict, Verdicts.OfStatus(status).ToString());
 
     [Fact]
-    public void What_the_client_broke_off_says_nothing_and_all_other_failures_leave_no_doubt()
+    public void What_the_client_broke_off_says_nothing_and_no_client_can_cause_that_there_is_no_connection()
     {
         var blameless = new[] { AttemptOutcome.Canceled, AttemptOutcome.Failed, AttemptOutcome.EdgeExhausted };
+        var caused = new[] { AttemptOutcome.Closed, AttemptOutcome.Protocol, AttemptOutcome.Timeout };
         foreach (var outcome in AttemptOutcome.All.Except([AttemptOutcome.Ok, AttemptOutcome.ServerError]))
         {
-            Assert.Equal(blameless.Contains(outcome) ? Verdict.None : Verdict.NoAnswer, Verdicts.OfFailure(outcome));
+            Assert.Equal(
+                blameless.Contains(outcome) ? Verdict.None : caused.Contains(outcome) ? Verdict.HardFailure : Verdict.Unreachable,
+                Verdicts.OfFailure(outcome));
         }
     }
 
@@ -217,11 +264,14 @@ public sealed class CircuitTests
         Assert.Equal(most, ejected);
     }
 
+    private static Client Client(int number) => new($"10.0.0.{number}", EdgeProxy.Clients.Client.AnonymousPlan, IsAnonymous: true);
+
+    /// <summary>Of three clients in turn.</summary>
     private static void Count(Circuit circuit, Verdict verdict, int times)
     {
         for (var i = 0; i < times; i++)
         {
-            circuit.Count(verdict, verdict >= Verdict.Failure ? $"{verdict}" : null, TimeSpan.FromSeconds(1));
+            circuit.Count(verdict, Client(i % 3), verdict >= Verdict.Failure ? $"{verdict}" : null, TimeSpan.FromSeconds(1));
         }
     }
 
@@ -229,9 +279,9 @@ public sealed class CircuitTests
     {
         while (count > 0)
         {
-            var begun = Enumerable.Range(0, Math.Min(count, atATime))
-                .Select(_ => circuit.Count(Verdict.Success, null, TimeSpan.FromSeconds(1))).ToList();
-            begun.ForEach(ended => circuit.Amend(TimeSpan.FromSeconds(1), ended));
+            var begun = Enumerable.Range(count, Math.Min(count, atATime)).Select(i => Client(i % 7))
+                .Select(client => (client, circuit.Count(Verdict.Success, client, null, TimeSpan.FromSeconds(1)))).ToList();
+            begun.ForEach(one => circuit.Amend(TimeSpan.FromSeconds(1), one.client, one.Item2));
             count -= begun.Count;
         }
     }
