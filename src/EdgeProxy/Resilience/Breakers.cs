@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using EdgeProxy.Configuration;
 using Yarp.ReverseProxy.Health;
 using Yarp.ReverseProxy.Model;
 
