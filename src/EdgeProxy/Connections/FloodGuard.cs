@@ -1,14 +1,15 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace EdgeProxy.Connections;
 
 /// <summary>
-/// A client's frames of HTTP/2, passed through unchanged until they are a flood. Then, behind a whole frame, the server reads one
-/// that is longer than any may be: it ends the connection with GOAWAY, whose code <see cref="FrameWatch"/> sets to what it was.
+/// A client's frames of HTTP/2, passed through as <see cref="LengthWatch"/> leaves them until they are a flood. Then, behind a whole
+/// frame, the server reads one that is longer than any may be: it ends the connection with GOAWAY, whose code <see cref="FrameWatch"/> sets to what it was.
 /// </summary>
-internal sealed class FloodGuard(PipeReader inner, FrameFlood flood) : PipeReader
+internal sealed class FloodGuard(PipeReader inner, FrameFlood flood, LengthWatch lengths) : PipeReader
 {
     private const int PrefaceLength = 24;
 
@@ -74,6 +75,7 @@ internal sealed class FloodGuard(PipeReader inner, FrameFlood flood) : PipeReade
         {
             foreach (var segment in read.Buffer.Slice(_watched))
             {
+                lengths.Watch(MemoryMarshal.AsMemory(segment).Span);
                 if (Watch(segment.Span))
                 {
                     break;

@@ -32,8 +32,11 @@ internal sealed partial class ServerAnswers(
         if (connection.Features.Get<ITlsApplicationProtocolFeature>()?.ApplicationProtocol.Span.SequenceEqual("h2"u8) == true)
         {
             var flood = new FrameFlood(time);
+            var malformed = new MalformedStreams();
+            connection.Features.Set(malformed);
             connection.Transport = new Duplex(
-                new FloodGuard(input, flood), new FrameWatch(output, flood, code => OnEnded(connection, flood, code)));
+                new FloodGuard(input, flood, new LengthWatch(malformed)),
+                new FrameWatch(output, flood, code => OnEnded(connection, flood, code)));
             return next(connection);
         }
 

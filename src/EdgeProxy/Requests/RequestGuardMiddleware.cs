@@ -1,6 +1,7 @@
 using EdgeProxy.Errors;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 
 namespace EdgeProxy.Requests;
 
@@ -19,7 +20,7 @@ internal sealed class RequestGuardMiddleware(RequestDelegate next)
         }
 
         var isWebSocket = context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true, Protocol: "websocket" };
-        if (RequestRules.BreaksHttp2(request) && context.Features.Get<IHttpResetFeature>() is { } stream)
+        if ((RequestRules.BreaksHttp2(request) || IsMalformed(context)) && context.Features.Get<IHttpResetFeature>() is { } stream)
         {
             const int ProtocolError = 1;
             context.Edge().AnsweredByEdge = true;
@@ -46,6 +47,10 @@ internal sealed class RequestGuardMiddleware(RequestDelegate next)
         ReceivedFields.Clean(request.Headers, edge, RequestRules.IsHttp1(request.Protocol));
         return next(context);
     }
+
+    private static bool IsMalformed(HttpContext context) =>
+        context.Features.Get<IHttp2StreamIdFeature>() is { } stream
+        && context.Features.Get<MalformedStreams>()?.Take(stream.StreamId) is true;
 
     /// <summary>
     /// HTTP/2 requests name a scheme, and the server is told to believe any. It is that of the connection, or the word of a trusted proxy

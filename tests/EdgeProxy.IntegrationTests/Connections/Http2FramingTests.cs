@@ -55,6 +55,66 @@ public sealed class Http2FramingTests
             () => readings["edgeproxy_requests_total{route=(none),method=GET,code=400,made_by=edge}"] == 1, "the request is counted");
     }
 
+    /// <summary>In each way that a name can be written, as often as there are streams.</summary>
+    [Fact]
+    public async Task Two_lengths_end_their_stream_alone()
+    {
+        await using var upstream = await Upstream.StartAsync();
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address));
+        using var readings = new Readings(edge);
+        await using var client = await RawHttp2.ConnectAsync(edge.Uri);
+        byte[] coded = [0x21, 0xEA, 0x49, 0x6A, 0x4A, 0xD4, 0x16, 0xA9, 0x93, 0x3F];
+        byte[][] lengths =
+        [
+            [0, 14, .. "content-length"u8, 1, (byte)'5'], [0, 0x8A, .. coded, 1, (byte)'5'],
+            [0x40, 14, .. "content-length"u8, 1, (byte)'5'],
+            [0x5C, 1, (byte)'5'], [0x0F, 0x0D, 1, (byte)'5'], [0x1F, 0x0D, 1, (byte)'5'],
+        ];
+        var stream = 1;
+        foreach (var first in lengths)
+        {
+            foreach (var second in lengths)
+            {
+                var block = RawHttp2.Block((":method", "POST"), (":scheme", "http"), (":path", "/"), (":authority", "a"), ("x", "y"));
+                await client.SendAsync(RawHttp2.Headers, RawHttp2.EndHeaders, stream, [.. block, .. first, .. second, 0, 1, (byte)'z', 0]);
+                Assert.Equal((RawHttp2.ResetStream, ProtocolError), await client.ReadErrorAsync());
+                stream += 2;
+            }
+        }
+
+        var good = RawHttp2.Block((":method", "GET"), (":scheme", "http"), (":path", "/"), (":authority", "a"), ("content-length", "0"));
+        await client.SendAsync(RawHttp2.Headers, RawHttp2.EndStream | RawHttp2.EndHeaders, stream, good);
+        await client.ReadEndAsync(stream);
+        Assert.Equal(1, upstream.Hits);
+        Assert.Equal(lengths.Length * lengths.Length, readings[Malformed]);
+    }
+
+    /// <summary>Frames are followed past padding, priorities and the ends of packets.</summary>
+    [Fact]
+    public async Task Two_lengths_are_found_in_a_padded_block_in_pieces()
+    {
+        await using var upstream = await Upstream.StartAsync();
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address));
+        await using var client = await RawHttp2.ConnectAsync(edge.Uri);
+        const byte Padded = 8, Priority = 32, Continuation = 9;
+        var block = RawHttp2.Block((":method", "POST"), (":scheme", "http"), (":path", "/"), (":authority", "a"), ("content-length", "5"));
+        byte[] bytes =
+        [
+            .. RawHttp2.Frame(RawHttp2.Headers, Padded | Priority, 1, [3, 0, 0, 0, 0, 7, .. block, 0, 14, .. "content"u8, 0, 0, 0]),
+            .. RawHttp2.Frame(Continuation, RawHttp2.EndHeaders, 1, [.. "-length"u8, 1, (byte)'3']),
+        ];
+
+        foreach (var one in bytes)
+        {
+            await client.SendAsync([one]);
+        }
+
+        Assert.Equal((RawHttp2.ResetStream, ProtocolError), await client.ReadErrorAsync());
+        await client.GetAsync(3);
+        await client.ReadEndAsync(3);
+        Assert.Equal(1, upstream.Hits);
+    }
+
     [Fact]
     public async Task A_request_without_a_path_is_a_protocol_error() => await ExpectAsync(
         ProtocolError, client => client.SendAsync(
