@@ -14,7 +14,8 @@ internal static class GrpcChecks
             .Select(c => c.Entry.Id).ToHashSet(StringComparer.OrdinalIgnoreCase);
         foreach (var route in draft.Routes)
         {
-            if (route.Entry.Section.Find("MaxRequestBodySize") is null && route.Entry.Section.Find("ClusterId") is ScalarNode cluster
+            if (route.Config.MaxRequestBodySize is null && !route.Entry.Section.IsUnknown("MaxRequestBodySize")
+                && route.Entry.Section.Find("ClusterId") is ScalarNode cluster
                 && http2.Contains(cluster.Text))
             {
                 faults.Warn(

@@ -142,11 +142,11 @@ internal static class RateLimitChecks
             return;
         }
 
-        if (!route.Has("CostHeader"))
+        if (!route.Has("CostHeader") && !route.IsUnknown("CostHeader"))
         {
             faults.Error(FaultCodes.ConflictingKeys, most, "MaxCost bounds what CostHeader says, and there is no CostHeader");
         }
-        else if (route.Number("MaxCost") < route.Number("Cost"))
+        else if (!route.IsUnknown("Cost") && route.Number("MaxCost") < route.Number("Cost"))
         {
             faults.Error(FaultCodes.OutOfRange, most, "MaxCost is less than Cost, which every request takes");
         }
