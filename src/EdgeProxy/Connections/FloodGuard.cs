@@ -7,7 +7,8 @@ namespace EdgeProxy.Connections;
 
 /// <summary>
 /// A client's frames of HTTP/2, passed through as <see cref="LengthWatch"/> leaves them until they are a flood. Then, behind a whole
-/// frame, the server reads one that is longer than any may be: it ends the connection with GOAWAY, whose code <see cref="FrameWatch"/> sets to what it was.
+/// frame, the server reads one that is longer than any may be: it ends the connection with GOAWAY, whose code
+/// <see cref="FrameWatch"/> sets to what it was.
 /// </summary>
 internal sealed class FloodGuard(PipeReader inner, FrameFlood flood, LengthWatch lengths) : PipeReader
 {
