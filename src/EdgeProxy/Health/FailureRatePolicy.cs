@@ -121,7 +121,8 @@ internal sealed class FailureRatePolicy(IDestinationHealthUpdater updater, Healt
 
     /// <summary>When the route's time was over, the client's body was waited for, or the client to take the answer's.</summary>
     private static bool ClientKeptWaiting(HttpContext context) =>
-        context.Request.Body is Upload { ClientKeptWaiting: true } || context.Response.Body is WatchedOutput { ClientKeptWaiting: true };
+        context.Request.Body is Upload { ClientKeptWaiting: true }
+        || context.Response.Body is WatchedOutput { ClientKeptWaiting: true } or WatchedOutput { IsHeldUp: true };
 
     /// <summary>How requests to one address fared.</summary>
     private sealed record Outcomes(TimeSpan Length, string Address, FailureShare Share);

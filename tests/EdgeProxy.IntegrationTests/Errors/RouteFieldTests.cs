@@ -34,11 +34,11 @@ public sealed class RouteFieldTests
         await using var edge = await Edge.StartAsync("""
             "RateLimits": { "l": { "Per": "Global", "Limits": [ { "Name": "h", "Capacity": 1, "Refill": 1, "Every": "1h" } ] } },
             """ + Edge.OneRoute("http://127.0.0.1:9/", Transforms + kind switch
-            {
-                "limit" => ", \"RateLimiterPolicy\": \"l\", \"Cost\": 2",
-                "client" => ", \"RequireClient\": true",
-                _ => "",
-            }).Replace(":9/\"", kind == "none" ? ":9/\", \"State\": \"Down\"" : ":9/\"", StringComparison.Ordinal));
+        {
+            "limit" => ", \"RateLimiterPolicy\": \"l\", \"Cost\": 2",
+            "client" => ", \"RequireClient\": true",
+            _ => "",
+        }).Replace(":9/\"", kind == "none" ? ":9/\", \"State\": \"Down\"" : ":9/\"", StringComparison.Ordinal));
         using var http2 = new Http2Client(edge);
         using var answer = isHttp2 ? await http2.SendAsync(HttpMethod.Get, "/") : await edge.Client.GetAsync("/", Wait.Deadline);
 

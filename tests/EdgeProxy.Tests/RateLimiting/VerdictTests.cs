@@ -82,7 +82,9 @@ public sealed class VerdictTests
     {
         var shadow = Limits.Policy(Limits.Of(3, 1, 3600)) with
         {
-            Name = "shadow", Mode = RateLimitMode.Shadow, OnStoreOutage = StoreOutagePolicy.Closed,
+            Name = "shadow",
+            Mode = RateLimitMode.Shadow,
+            OnStoreOutage = StoreOutagePolicy.Closed,
         };
         var enforced = Limits.Policy(Limits.Of(3, 1, 3600)) with { OnStoreOutage = StoreOutagePolicy.Local };
         var admitted = 0;
