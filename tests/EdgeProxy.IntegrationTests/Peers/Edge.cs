@@ -39,12 +39,11 @@ internal sealed class Edge : IAsyncDisposable
     public IServiceProvider Services => _gateway.Services;
 
     /// <summary>Starts an edge. <paramref name="sections"/> is JSON without the outer braces and without `Edge`.</summary>
-    public static async Task<Edge> StartAsync(
-        string sections, string edge = "", string token = "", string listen = AnyPort, int adminPort = 0)
+    public static async Task<Edge> StartAsync(string sections, string edge = "", string token = "", string listen = AnyPort)
     {
         var folder = Directory.CreateTempSubdirectory("edgeproxy-test-").FullName;
         var file = Path.Combine(folder, "edgeproxy.json");
-        await File.WriteAllTextAsync(file, Document(sections, edge, token, listen, adminPort));
+        await File.WriteAllTextAsync(file, Document(sections, edge, token, listen));
         var read = ConfigurationReader.Read(folder, TimeProvider.System);
         if (read.Revision is not { } revision)
         {
@@ -57,12 +56,11 @@ internal sealed class Edge : IAsyncDisposable
     }
 
     /// <summary>A whole document around <paramref name="sections"/>: free ports on loopback.</summary>
-    public static string Document(string sections, string edge = "", string token = "", string listen = AnyPort,
-        int adminPort = 0) => $$"""
+    public static string Document(string sections, string edge = "", string token = "", string listen = AnyPort) => $$"""
         {
           "Edge": {
             "Listen": [ {{listen}} ],
-            "Admin": { "Listen": "http://127.0.0.1:{{adminPort}}", "Token": "{{token}}" }{{(edge.Length > 0 ? "," : "")}}
+            "Admin": { "Listen": "http://127.0.0.1:0", "Token": "{{token}}" }{{(edge.Length > 0 ? "," : "")}}
             {{edge}} {{(edge.Contains("\"Overload\"", StringComparison.Ordinal) ? "" : OwnPool)}}
           },
           {{sections}}
