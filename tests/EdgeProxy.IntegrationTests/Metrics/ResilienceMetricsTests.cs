@@ -13,7 +13,7 @@ public sealed class ResilienceMetricsTests
     private static readonly string[] Outcomes =
     [
         "ok", "server_error", "dns", "refused", "connect_timeout", "connect_failed", "tls", "closed", "protocol_error", "timeout",
-        "canceled", "failed", "edge_exhausted",
+        "canceled", "failed", "edge_exhausted", "refused_stream",
     ];
 
     private static readonly string[] Skips = ["budget", "deadline", "body", "method", "started", "limit", "no_destination", "retry_after"];
