@@ -30,13 +30,19 @@ public sealed class FrameFloodTests
             payload[^1] = 1;
         }
 
-        var ended = client.ReadErrorAsync();
-        var frames = Enumerable.Repeat(RawHttp2.Frame(type, 0, streamId, payload), 5_000).SelectMany(frame => frame).ToArray();
-        for (var sent = 0; sent < 2_000_000 && !ended.IsCompleted; sent += 5_000)
+        var replies = 0;
+        var ended = client.ReadGoAwayAsync(() => Interlocked.Increment(ref replies));
+        var batch = type == Ping ? 500 : 5_000;
+        var frames = Enumerable.Repeat(RawHttp2.Frame(type, 0, streamId, payload), batch).SelectMany(frame => frame).ToArray();
+        for (var sent = 0; sent < 2_000_000 && !ended.IsCompleted; sent += batch)
         {
             try
             {
                 await client.SendAsync(frames);
+                if (type == Ping) // each has a reply: a client that leaves them unread keeps GOAWAY waiting behind them, and may miss it
+                {
+                    await Wait.UntilAsync(() => ended.IsCompleted || Volatile.Read(ref replies) >= sent, "replies are read");
+                }
             }
             catch (IOException)
             {
@@ -44,7 +50,7 @@ public sealed class FrameFloodTests
             }
         }
 
-        Assert.Equal((RawHttp2.GoAway, EnhanceYourCalm), await ended);
+        Assert.Equal(EnhanceYourCalm, await ended);
         await Wait.UntilAsync(
             () => readings["edgeproxy_errors_total{code=malformed_request,route=(none)}"] == 1, "the flood is counted once");
     }

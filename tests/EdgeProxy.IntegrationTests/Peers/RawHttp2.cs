@@ -73,6 +73,22 @@ internal sealed class RawHttp2(Stream stream) : IAsyncDisposable
         }
     }
 
+    /// <summary>Error code of the next GOAWAY; streams may have ended before.</summary>
+    /// <param name="onOther">Called for each frame before it.</param>
+    public async Task<int> ReadGoAwayAsync(Action onOther)
+    {
+        while (true)
+        {
+            var (type, _, _, payload) = await ReadAsync();
+            if (type == GoAway)
+            {
+                return BinaryPrimitives.ReadInt32BigEndian(payload.AsSpan(4));
+            }
+
+            onOther();
+        }
+    }
+
     /// <summary>Reads to the end of a stream, which is no RST_STREAM.</summary>
     public async Task ReadEndAsync(int streamId)
     {
