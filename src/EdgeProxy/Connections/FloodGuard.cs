@@ -22,6 +22,9 @@ internal sealed class FloodGuard(PipeReader inner, FrameFlood flood, LengthWatch
     private long _watched;
     private bool _isEnded;
 
+    /// <summary>The server reads no more of the client's frames than it has.</summary>
+    private bool IsOver => flood.IsOne && _frames.IsAtBoundary;
+
     public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default)
     {
         if (_isEnded)
@@ -72,7 +75,7 @@ internal sealed class FloodGuard(PipeReader inner, FrameFlood flood, LengthWatch
     private ReadResult Watch(in ReadResult read)
     {
         _buffer = read.Buffer;
-        if (!(flood.IsOne && _frames.IsAtBoundary))
+        if (!IsOver)
         {
             foreach (var segment in read.Buffer.Slice(_watched))
             {
@@ -84,7 +87,7 @@ internal sealed class FloodGuard(PipeReader inner, FrameFlood flood, LengthWatch
             }
         }
 
-        if (!(flood.IsOne && _frames.IsAtBoundary))
+        if (!IsOver)
         {
             return read;
         }
@@ -99,25 +102,23 @@ internal sealed class FloodGuard(PipeReader inner, FrameFlood flood, LengthWatch
         return new ReadResult(TooLong, isCanceled: false, isCompleted: false);
     }
 
-    /// <summary>True at the end of a frame with which the frames are a flood.</summary>
+    /// <summary>True when the frames are a flood and the last of them is whole; what follows it in <paramref name="bytes"/> is left.</summary>
     private bool Watch(ReadOnlySpan<byte> bytes)
     {
         var left = bytes;
-        while (!left.IsEmpty)
+        while (!left.IsEmpty && !IsOver)
         {
-            if (_frames.TryRead(ref left, out var type, out var length))
+            if (flood.IsOne)
+            {
+                _frames.SkipPayload(ref left); // not on to the next head: a boundary would be missed
+            }
+            else if (_frames.TryRead(ref left, out var type, out var length))
             {
                 flood.OnReceived(type, length);
             }
-
-            if (flood.IsOne && _frames.IsAtBoundary)
-            {
-                _watched += bytes.Length - left.Length;
-                return true;
-            }
         }
 
-        _watched += bytes.Length;
-        return false;
+        _watched += bytes.Length - left.Length;
+        return IsOver;
     }
 }

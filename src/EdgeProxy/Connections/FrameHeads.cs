@@ -21,9 +21,7 @@ internal struct FrameHeads(int before)
     /// <param name="length">The length of its payload, when true is returned.</param>
     public bool TryRead(ref ReadOnlySpan<byte> bytes, out byte type, out int length)
     {
-        var skipped = Math.Min(_payload, bytes.Length);
-        bytes = bytes[skipped..];
-        _payload -= skipped;
+        SkipPayload(ref bytes);
         if (_payload == 0)
         {
             if (_headSeen == 0 && bytes.Length >= HeadLength)
@@ -50,5 +48,13 @@ internal struct FrameHeads(int before)
 
         (_headSeen, _payload) = (0, length);
         return true;
+    }
+
+    /// <summary>Goes to the end of the payload of the frame whose head was read last, or over all bytes.</summary>
+    public void SkipPayload(ref ReadOnlySpan<byte> bytes)
+    {
+        var skipped = Math.Min(_payload, bytes.Length);
+        bytes = bytes[skipped..];
+        _payload -= skipped;
     }
 }

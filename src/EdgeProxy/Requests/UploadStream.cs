@@ -67,7 +67,7 @@ internal sealed class UploadStream(PipeReader source, long limit, EdgeContext ed
         var since = time.GetTimestamp();
         Volatile.Write(ref _waitingSince, since);
         _timer ??= time.CreateTimer(static upload => ((UploadStream)upload!).CheckPace(), this, Look, Look);
-        await using var given = cancellation.UnsafeRegister(static reader => ((PipeReader)reader!).CancelPendingRead(), source);
+        await using var given = cancellation.UnsafeRegister(static upload => ((UploadStream)upload!).Wake(), this);
         try
         {
             return Take(await read, buffer.Span);
@@ -127,7 +127,23 @@ internal sealed class UploadStream(PipeReader source, long limit, EdgeContext ed
         if (waiting >= Idle || (waited >= Grace && Volatile.Read(ref _bytes) < waited.TotalSeconds * BytesPerSecond))
         {
             _isTooSlow = true;
+            Wake();
+        }
+    }
+
+    /// <summary>
+    /// Ends the read that waits. A body that the server has already ended (a reset stream, a connection at fault) throws here, though the
+    /// read that waits throws the same; from a timer that would end the process.
+    /// </summary>
+    private void Wake()
+    {
+        try
+        {
             source.CancelPendingRead();
+        }
+        catch (Exception exception) when (exception is IOException or OperationCanceledException or ObjectDisposedException)
+        {
+            // The read that waits tells it.
         }
     }
 }

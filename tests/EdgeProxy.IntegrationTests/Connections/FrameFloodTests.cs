@@ -1,4 +1,5 @@
 using EdgeProxy.IntegrationTests.Peers;
+using Microsoft.Extensions.Logging;
 using Xunit;
 
 namespace EdgeProxy.IntegrationTests.Connections;
@@ -53,6 +54,40 @@ public sealed class FrameFloodTests
         Assert.Equal(EnhanceYourCalm, await ended);
         await Wait.UntilAsync(
             () => readings["edgeproxy_errors_total{code=malformed_request,route=(none)}"] == 1, "the flood is counted once");
+    }
+
+    [Fact]
+    public async Task A_connection_at_fault_with_a_body_under_way_is_no_error_of_the_edge()
+    {
+        var received = new TaskCompletionSource();
+        var ended = new TaskCompletionSource();
+        await using var upstream = await Upstream.StartAsync(async context =>
+        {
+            received.SetResult();
+            try
+            {
+                await context.Request.Body.CopyToAsync(Stream.Null);
+            }
+            finally
+            {
+                ended.SetResult();
+            }
+        });
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address));
+        var log = Log.Of(edge);
+        using var readings = new Readings(edge);
+        await using var client = await RawHttp2.ConnectAsync(edge.Uri);
+        await client.SendAsync(RawHttp2.Headers, RawHttp2.EndHeaders, 1,
+            RawHttp2.Block((":method", "POST"), (":scheme", "http"), (":path", "/"), (":authority", "a")));
+        await received.Task.WaitAsync(Wait.Deadline);
+
+        await client.SendAsync([0xFF, 0xFF, 0xFF, RawHttp2.Data, 0, 0, 0, 0, 1]);
+
+        const int FrameSizeError = 6;
+        Assert.Equal(FrameSizeError, await client.ReadGoAwayAsync(() => { }));
+        await ended.Task.WaitAsync(Wait.Deadline);
+        await Wait.UntilAsync(() => readings["edgeproxy_requests_in_flight"] == 0, "the request has ended");
+        Assert.Empty(log.Entries(LogLevel.Error));
     }
 
     [Fact]
