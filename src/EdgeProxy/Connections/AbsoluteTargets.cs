@@ -1,5 +1,4 @@
 using System.IO.Pipelines;
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
 
@@ -10,20 +9,14 @@ namespace EdgeProxy.Connections;
 /// the same in either case (RFC 3986, 3.1) and the server knows the one alone. Looks no further once a request could have a body: what
 /// comes then need not be the beginning of a request.
 /// </summary>
-internal sealed class AbsoluteTargets(PipeReader inner, RequestHeads heads) : PipeReader
+internal sealed class AbsoluteTargets(PipeReader inner, RequestHeads heads) : PassingReader(inner)
 {
     /// <summary>The longest method and scheme that are looked at.</summary>
     private const int Longest = 48;
 
-    public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default)
-    {
-        var reading = inner.ReadAsync(cancellationToken);
-        return heads.AreOver ? reading : reading.IsCompletedSuccessfully ? new(Pass(reading.Result)) : WaitAsync(reading);
-    }
-
     public override bool TryRead(out ReadResult result)
     {
-        var hasRead = inner.TryRead(out result);
+        var hasRead = base.TryRead(out result);
         if (hasRead && !heads.AreOver)
         {
             Pass(result);
@@ -32,18 +25,7 @@ internal sealed class AbsoluteTargets(PipeReader inner, RequestHeads heads) : Pi
         return hasRead;
     }
 
-    public override void AdvanceTo(SequencePosition consumed) => inner.AdvanceTo(consumed);
-
-    public override void AdvanceTo(SequencePosition consumed, SequencePosition examined) => inner.AdvanceTo(consumed, examined);
-
-    public override void CancelPendingRead() => inner.CancelPendingRead();
-
-    public override void Complete(Exception? exception = null) => inner.Complete(exception);
-
-    public override ValueTask CompleteAsync(Exception? exception = null) => inner.CompleteAsync(exception);
-
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private static async ValueTask<ReadResult> WaitAsync(ValueTask<ReadResult> reading) => Pass(await reading);
+    protected override ValueTask<ReadResult> PassAsync(ReadResult read) => new(heads.AreOver ? read : Pass(read));
 
     private static ReadResult Pass(in ReadResult read)
     {

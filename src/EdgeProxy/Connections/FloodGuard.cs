@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.IO.Pipelines;
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace EdgeProxy.Connections;
@@ -10,7 +9,7 @@ namespace EdgeProxy.Connections;
 /// frame, the server reads one that is longer than any may be: it ends the connection with GOAWAY, whose code
 /// <see cref="FrameWatch"/> sets to what it was.
 /// </summary>
-internal sealed class FloodGuard(PipeReader inner, FrameFlood flood, LengthWatch lengths) : PipeReader
+internal sealed class FloodGuard(PipeReader inner, FrameFlood flood, LengthWatch lengths) : PassingReader(inner)
 {
     private const int PrefaceLength = 24;
 
@@ -25,21 +24,13 @@ internal sealed class FloodGuard(PipeReader inner, FrameFlood flood, LengthWatch
     /// <summary>The server reads no more of the client's frames than it has.</summary>
     private bool IsOver => flood.IsOne && _frames.IsAtBoundary;
 
-    public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default)
-    {
-        if (_isEnded)
-        {
-            return new(_over.Task);
-        }
-
-        var reading = inner.ReadAsync(cancellationToken);
-        return reading.IsCompletedSuccessfully ? new(Watch(reading.Result)) : WaitAsync(reading);
-    }
+    public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default) =>
+        _isEnded ? new(_over.Task) : base.ReadAsync(cancellationToken);
 
     public override bool TryRead(out ReadResult result)
     {
         result = default;
-        if (_isEnded || !inner.TryRead(out result))
+        if (_isEnded || !base.TryRead(out result))
         {
             return false;
         }
@@ -48,29 +39,22 @@ internal sealed class FloodGuard(PipeReader inner, FrameFlood flood, LengthWatch
         return true;
     }
 
-    public override void AdvanceTo(SequencePosition consumed) => AdvanceTo(consumed, consumed);
-
     public override void AdvanceTo(SequencePosition consumed, SequencePosition examined)
     {
         if (!_isEnded)
         {
             _watched -= _buffer.Slice(0, consumed).Length;
-            inner.AdvanceTo(consumed, examined);
+            base.AdvanceTo(consumed, examined);
         }
     }
 
     public override void CancelPendingRead()
     {
         _over.TrySetResult(new ReadResult(default, isCanceled: true, isCompleted: false));
-        inner.CancelPendingRead();
+        base.CancelPendingRead();
     }
 
-    public override void Complete(Exception? exception = null) => inner.Complete(exception);
-
-    public override ValueTask CompleteAsync(Exception? exception = null) => inner.CompleteAsync(exception);
-
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<ReadResult> WaitAsync(ValueTask<ReadResult> reading) => Watch(await reading);
+    protected override ValueTask<ReadResult> PassAsync(ReadResult read) => new(Watch(read));
 
     private ReadResult Watch(in ReadResult read)
     {
@@ -97,12 +81,12 @@ internal sealed class FloodGuard(PipeReader inner, FrameFlood flood, LengthWatch
             return new ReadResult(read.Buffer.Slice(0, _watched), read.IsCanceled, isCompleted: false);
         }
 
-        inner.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+        base.AdvanceTo(read.Buffer.Start, read.Buffer.End);
         _isEnded = true;
         return new ReadResult(TooLong, isCanceled: false, isCompleted: false);
     }
 
-    /// <summary>True when the frames are a flood and the last of them is whole; what follows it in <paramref name="bytes"/> is left.</summary>
+    /// <summary>True when the frames are a flood and the last of them is whole. What follows it in the bytes is left.</summary>
     private bool Watch(ReadOnlySpan<byte> bytes)
     {
         var left = bytes;

@@ -1,5 +1,6 @@
 using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
 using Microsoft.AspNetCore.Connections;
 
 namespace EdgeProxy.Connections;
@@ -13,48 +14,28 @@ internal sealed class PacedTransport(IDuplexPipe inner, Endings endings) : IDupl
 
     private static bool IsEnd(Exception exception) => exception is IOException or ConnectionAbortedException;
 
-    private sealed class PacedInput(PipeReader inner, Endings endings) : PipeReader
+    private sealed class PacedInput(PipeReader inner, Endings endings) : PassingReader(inner)
     {
         private bool _hasEnded;
 
-        public override bool TryRead(out ReadResult result) => inner.TryRead(out result);
+        protected override ValueTask<ReadResult> PassAsync(ReadResult read) =>
+            (read.IsCompleted && !_hasEnded) || read.IsCanceled ? PassEndAsync(read) : new(read);
 
-        public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default)
+        protected override async ValueTask<ReadResult> FailAsync(Exception error)
         {
-            var reading = inner.ReadAsync(cancellationToken);
-            return reading.IsCompletedSuccessfully ? Pass(reading.Result) : WaitAsync(reading);
-        }
-
-        public override void AdvanceTo(SequencePosition consumed) => inner.AdvanceTo(consumed);
-
-        public override void AdvanceTo(SequencePosition consumed, SequencePosition examined) => inner.AdvanceTo(consumed, examined);
-
-        public override void CancelPendingRead() => inner.CancelPendingRead();
-
-        public override void Complete(Exception? exception = null) => inner.Complete(exception);
-
-        public override ValueTask CompleteAsync(Exception? exception = null) => inner.CompleteAsync(exception);
-
-        private ValueTask<ReadResult> Pass(ReadResult read) => IsEnd(read) ? WaitAsync(new(read)) : new(read);
-
-        [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-        private async ValueTask<ReadResult> WaitAsync(ValueTask<ReadResult> reading)
-        {
-            try
-            {
-                var read = await reading;
-                if (IsEnd(read))
-                {
-                    await EndAsync(read.IsCompleted);
-                }
-
-                return read;
-            }
-            catch (Exception exception) when (!_hasEnded && PacedTransport.IsEnd(exception))
+            if (!_hasEnded && IsEnd(error))
             {
                 await EndAsync(isForGood: true);
-                throw;
             }
+
+            ExceptionDispatchInfo.Throw(error);
+            return default;
+        }
+
+        private async ValueTask<ReadResult> PassEndAsync(ReadResult read)
+        {
+            await EndAsync(read.IsCompleted);
+            return read;
         }
 
         private Task EndAsync(bool isForGood)
@@ -62,8 +43,6 @@ internal sealed class PacedTransport(IDuplexPipe inner, Endings endings) : IDupl
             _hasEnded = isForGood;
             return endings.WaitAsync();
         }
-
-        private bool IsEnd(in ReadResult read) => (read.IsCompleted && !_hasEnded) || read.IsCanceled;
     }
 
     private sealed class PacedOutput(PipeWriter inner, Endings endings) : PipeWriter

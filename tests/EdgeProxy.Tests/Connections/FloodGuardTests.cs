@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.IO.Pipelines;
 using EdgeProxy.Connections;
 using Xunit;
