@@ -9,7 +9,7 @@ namespace EdgeProxy.Health;
 
 /// <summary>
 /// The passive policy `FailureRate`: a destination is unhealthy once too large a share of its requests has failed, be it by
-/// transport, by time, or by a status of 500 or more. 501 and 505 say something about the request, and clients that go away, or are
+/// transport, by time, or by a status of 500 or more, of gRPC as well. 501 and 505 say something about the request, and clients that go away, or are
 /// told 429, say nothing. Clients other than the two that failed most may contradict, as they may where breakers are concerned.
 /// </summary>
 internal sealed class FailureRatePolicy(IDestinationHealthUpdater updater, HealthReasons reasons, TimeProvider time)
@@ -89,7 +89,7 @@ internal sealed class FailureRatePolicy(IDestinationHealthUpdater updater, Healt
         ForwarderError.ResponseBodyDestination when context.Response.Body is WatchedOutput { IsHeldUp: true } => null,
         ForwarderError.Request or ForwarderError.RequestBodyDestination when context.Request.Body is Upload { IsHeldUp: true } upload
             && (upload.WasCutOff || UpstreamFaults.Of(context.GetForwarderErrorFeature()?.Exception) == UpstreamFault.Closed) => null,
-        null or ForwarderError.None => OfStatus(context.Response.StatusCode),
+        null or ForwarderError.None => OfResponse(context),
         ForwarderError.Request or ForwarderError.RequestTimedOut
             when IsUnreachable(context.GetForwarderErrorFeature()!.Exception) => Verdict.Unreachable,
         ForwarderError.Request or ForwarderError.RequestTimedOut or ForwarderError.RequestBodyDestination
@@ -101,12 +101,23 @@ internal sealed class FailureRatePolicy(IDestinationHealthUpdater updater, Healt
         _ => null,
     };
 
-    private static Verdict? OfStatus(int status) => Verdicts.OfStatus(status) switch
+    private static Verdict? OfResponse(HttpContext context) => VerdictOf(context) switch
     {
         Verdict.None => null,
         Verdict.Alive => Verdict.Success, // it has answered
         var verdict => verdict,
     };
+
+    private static Verdict VerdictOf(HttpContext context) => GrpcStatusOf(context) is { } grpc
+        ? Verdicts.OfGrpc(grpc, context.Edge().IsClientsDeadline)
+        : Verdicts.OfStatus(context.Response.StatusCode);
+
+    /// <summary>Of a gRPC response that is nothing but its status, which stands beside 200.</summary>
+    private static string? GrpcStatusOf(HttpContext context) =>
+        GrpcAnswer.IsExpected(context.Request.ContentType) && context.Response.Headers.TryGetValue("grpc-status", out var grpc)
+        && grpc.Count == 1
+            ? grpc[0]
+            : null;
 
     private static bool IsUnreachable(Exception? exception) => exception is not null
         && Verdicts.OfFailure(AttemptOutcome.Of(exception, false, isGivenUp: exception.InnerException is not TimeoutException))
@@ -117,7 +128,7 @@ internal sealed class FailureRatePolicy(IDestinationHealthUpdater updater, Healt
         context.GetForwarderErrorFeature() is { } report
         && ForwarderErrors.ToEdgeError(context, report, context.IsPastDeadline()) is { } error
             ? error.Code
-            : $"status {context.Response.StatusCode}";
+            : GrpcStatusOf(context) is { } grpc ? $"grpc-status {grpc}" : $"status {context.Response.StatusCode}";
 
     /// <summary>When the route's time was over, the client's body was waited for, or the client to take the answer's.</summary>
     private static bool ClientKeptWaiting(HttpContext context) =>

@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json;
 using EdgeProxy.Health;
 using EdgeProxy.IntegrationTests.Peers;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Xunit;
@@ -37,6 +38,38 @@ public sealed class PassiveHealthTests
 
         var last = await edge.Client.GetAsync("/");
         Assert.Equal(isFailure ? 502 : status, (int)last.StatusCode);
+        Assert.Equal(isFailure ? 5 : 6, upstream.Hits);
+    }
+
+    [Theory]
+    [InlineData("14", true)]
+    [InlineData("13", true)]
+    [InlineData("8", false)]
+    [InlineData("5", false)]
+    [InlineData("0", false)]
+    public async Task Failing_statuses_of_gRPC_put_a_destination_out_too(string status, bool isFailure)
+    {
+        await using var upstream = await Upstream.StartAsync(
+            context =>
+            {
+                context.Response.ContentType = "application/grpc";
+                context.Response.Headers["grpc-status"] = status;
+                return Task.CompletedTask;
+            },
+            HttpProtocols.Http2);
+        const string Http2 = ", \"HttpRequest\": { \"Version\": \"2\", \"VersionPolicy\": \"RequestVersionExact\" }";
+        await using var edge = await Edge.StartAsync(WithSpare(upstream.Address, cluster: Passive("01:00:00") + Http2));
+        using var client = new Http2Client(edge);
+        for (var i = 0; i < 6; i++)
+        {
+            var content = new ByteArrayContent([0, 0, 0, 0, 0]);
+            content.Headers.ContentType = new("application/grpc");
+            using var response = await client.SendAsync(HttpMethod.Post, "/", content);
+            var isOut = isFailure && i == 5;
+            Assert.Equal(isOut ? "14" : status, response.Headers.GetValues("grpc-status").Single());
+            Assert.Equal(isOut, response.Headers.Contains("edge-error-code"));
+        }
+
         Assert.Equal(isFailure ? 5 : 6, upstream.Hits);
     }
 
