@@ -54,7 +54,8 @@ public sealed class SharedLimitsTests
     {
         await using var redis = await RedisServer.StartAsync();
         await using var upstream = await Upstream.StartAsync();
-        await using var edge = await StartAsync(redis.Address, upstream, Hourly(3));
+        const string Patient = ", \"Deadline\": \"1s\""; // later a node decides for itself
+        await using var edge = await StartAsync(redis.Address, upstream, Hourly(3), Patient);
         await UpAsync(edge);
         await using var admin = await redis.ConnectAsync();
 
@@ -151,9 +152,9 @@ public sealed class SharedLimitsTests
         await Wait.UntilAsync(() => Store(one).Nodes == 1, "the one left knows that it is alone");
     }
 
-    internal static Task<Edge> StartAsync(string redis, Upstream upstream, string policies) => Edge.StartAsync(
+    internal static Task<Edge> StartAsync(string redis, Upstream upstream, string policies, string store = "") => Edge.StartAsync(
         policies + Edge.OneRoute(upstream.Address, "\"RateLimiterPolicy\": \"standard\""), $$"""
-        "Store": { "Redis": "{{redis}}" }
+        "Store": { "Redis": "{{redis}}"{{store}} }
         """);
 
     internal static Redis.RedisStore Store(Edge edge) =>
