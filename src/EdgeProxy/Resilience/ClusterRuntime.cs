@@ -26,6 +26,7 @@ internal sealed class ClusterRuntime
 
     private LatencyWindow? _latencies;
 
+    /// <summary>As configured: the endpoints of a name may change at each look, and the cluster stays the same.</summary>
     private HashSet<(string Id, string Address)> _destinations = [];
 
     public ClusterSettings Settings { get; private set; } = new() { ClusterId = "" };
@@ -82,10 +83,10 @@ internal sealed class ClusterRuntime
         }
 
         var known = _destinations;
-        _destinations = [.. cluster.Destinations.Select(pair => (pair.Key, pair.Value.Model.Config.Address))];
+        _destinations = [.. cluster.Destinations.Values.Select(state => (state.ConfiguredId(), EndpointId.AddressOf(state.Model.Config)))];
         if (Circuit.Settings != settings.Breaker || !_destinations.IsSubsetOf(known))
         {
-            Circuit = NewCircuit(settings.Breaker); // what another destination, or another address, does is not known
+            Circuit = NewCircuit(settings.Breaker); // nothing is known of another destination, or of another configured address
         }
 
         var destinations = cluster.Destinations().Select(destination => (destination.Key, Endpoints: destination.ToList())).ToList();
