@@ -6,6 +6,7 @@ internal static class AccessLogServices
     public static void AddEdgeAccessLog(this IServiceCollection services)
     {
         services.AddSingleton<AccessLogQueue>();
+        services.AddSingleton<DecisionTokens>();
         services.AddSingleton<RequestRecorder>();
         services.AddHostedService<AccessLogWorker>();
     }

@@ -9,16 +9,13 @@ namespace EdgeProxy.AccessLog;
 /// Decides which requests get a <see cref="DecisionRecord"/>, and hands it to those who are to read it: the access log, and clients that
 /// ask for it with the admin token.
 /// </summary>
-internal sealed class RequestRecorder(Revisions revisions, AccessLogQueue queue, TimeProvider time)
+internal sealed class RequestRecorder(DecisionTokens tokens, AccessLogQueue queue, TimeProvider time)
 {
-    /// <summary>Null: without a token there is nothing to ask for.</summary>
-    private readonly AdminToken? _token = AdminToken.Of(revisions.First.Edge.Admin);
-
     /// <summary>Null, as for nearly all: nobody wants to know.</summary>
     public DecisionRecord? Begin(HttpContext context, Revision revision)
     {
         var isLogged = revision.Edge.AccessLog.Enabled;
-        var isAsked = _token is not null && context.Request.Headers.ContainsKey(EdgeFields.DecisionToken) && MayAsk(context, _token);
+        var isAsked = tokens.IsPresented(context, revision);
         if (!isLogged && !isAsked)
         {
             return null;
@@ -65,10 +62,6 @@ internal sealed class RequestRecorder(Revisions revisions, AccessLogQueue queue,
             ClientMiddleware.Identify(context, edge);
         }
     }
-
-    /// <summary>Takes the field from the request, whoever sent it: what is in it may be meant for the token.</summary>
-    private static bool MayAsk(HttpContext context, AdminToken token) =>
-        context.Request.Headers.Remove(EdgeFields.DecisionToken, out var presented) && presented is [{ } one] && token.Is(one);
 
     private static Task Answer(object state)
     {

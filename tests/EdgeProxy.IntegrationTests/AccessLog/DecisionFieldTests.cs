@@ -2,6 +2,7 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Text.Json;
 using EdgeProxy.IntegrationTests.Peers;
+using Microsoft.Extensions.Logging;
 using Xunit;
 
 namespace EdgeProxy.IntegrationTests.AccessLog;
@@ -60,6 +61,31 @@ public sealed class DecisionFieldTests
 
         Assert.DoesNotContain(Answer, await client.ReadHeadAsync(), StringComparison.OrdinalIgnoreCase);
         Assert.DoesNotContain(Token, Assert.Single(upstream.Heads), StringComparison.Ordinal);
+    }
+
+    [Theory, InlineData("1.1"), InlineData("2.0")]
+    public async Task Wrong_tokens_are_limited_counted_and_logged_once_without_the_token(string version)
+    {
+        await using var upstream = RawUpstream.Answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address), token: Token);
+        using var readings = new Readings(edge);
+        var log = Log.Of(edge);
+
+        for (var i = 0; i < 10; i++)
+        {
+            using var wrong = await SendAsync(edge, "/", "guess-of-a-stranger", version);
+            Assert.Equal(HttpStatusCode.OK, wrong.StatusCode);
+        }
+
+        using var limited = await SendAsync(edge, "/", Token, version);
+
+        Assert.Equal(HttpStatusCode.OK, limited.StatusCode);
+        Assert.False(limited.Headers.Contains(Answer));
+        Assert.Equal(10, readings["edgeproxy_decision_tokens_refused_total{reason=wrong}"]);
+        Assert.Equal(1, readings["edgeproxy_decision_tokens_refused_total{reason=limited}"]);
+        Assert.Contains("127.0.0.1", Assert.Single(log.Entries(LogLevel.Warning), IsOfTokens), StringComparison.Ordinal);
+        Assert.DoesNotContain(log.Entries(LogLevel.Trace), entry =>
+            entry.Contains("guess-of-a-stranger", StringComparison.Ordinal) || entry.Contains(Token, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -123,6 +149,8 @@ public sealed class DecisionFieldTests
             decision.GetProperty("fallback").GetString(), decision.GetProperty("fallbackCause").GetString()));
         Assert.False(decision.TryGetProperty("code", out _));
     }
+
+    private static bool IsOfTokens(string entry) => entry.Contains(Ask, StringComparison.Ordinal);
 
     private static async Task<HttpResponseMessage> SendAsync(Edge edge, string path, string? token, string version)
     {

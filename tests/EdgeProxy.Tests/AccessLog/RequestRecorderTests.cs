@@ -5,6 +5,7 @@ using EdgeProxy.Tests.Configuration;
 using EdgeProxy.Tests.RateLimiting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 
 namespace EdgeProxy.Tests.AccessLog;
@@ -19,7 +20,9 @@ public sealed class RequestRecorderTests
     {
         var revision = Configurations.Read(Configurations.Document()).Revision!;
         revision = revision with { Edge = revision.Edge with { Admin = new AdminOptions { Token = token } } };
-        var recorder = new RequestRecorder(new Revisions(revision), new AccessLogQueue(Meters), new ManualTime());
+        var time = new ManualTime();
+        var tokens = new DecisionTokens(new Revisions(revision), Meters, time, NullLogger<DecisionTokens>.Instance);
+        var recorder = new RequestRecorder(tokens, new AccessLogQueue(Meters), time);
         var context = new DefaultHttpContext();
         context.Request.Headers["X-Other"] = "1";
         Assert.Null(recorder.Begin(context, revision));
