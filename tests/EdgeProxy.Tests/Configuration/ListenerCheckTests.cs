@@ -15,6 +15,7 @@ public sealed class ListenerCheckTests
     [InlineData("http://[::ffff:127.0.0.1]:8081", "http://127.0.0.1:8081", true)]
     [InlineData("http://[0:0::1]:8081", "http://[::1]:8081", true)]
     [InlineData("http://+:8081", "http://10.0.0.1:8081", true)]
+    [InlineData("http://+:8081", "http://*:8081", true)]
     [InlineData("http://127.0.0.1:8081", "http://127.0.0.1:8082", false)]
     [InlineData("http://127.0.0.1:8081", "http://127.0.0.2:8081", false)]
     [InlineData("http://0.0.0.0:8081", "http://[::1]:8081", false)]
