@@ -12,6 +12,9 @@ internal static class HealthServices
         services.AddSingleton<HealthReasons>();
         services.AddSingleton<DestinationHealthKeeper>();
         services.Replace(ServiceDescriptor.Singleton<IDestinationHealthUpdater>(p => p.GetRequiredService<DestinationHealthKeeper>()));
+        var probes = services.Single(service => service.ServiceType == typeof(IProbingRequestFactory)).ImplementationType!;
+        services.Replace(ServiceDescriptor.Singleton<IProbingRequestFactory>(
+            provider => new ProbingRequests((IProbingRequestFactory)ActivatorUtilities.CreateInstance(provider, probes))));
         services.RemoveAll<IActiveHealthCheckPolicy>(); // YARP's only one, replaced under its name
         services.AddSingleton<IActiveHealthCheckPolicy, ConsecutiveFailuresPolicy>();
         services.AddSingleton<IPassiveHealthCheckPolicy, FailureRatePolicy>();

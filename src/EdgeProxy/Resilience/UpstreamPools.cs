@@ -5,10 +5,11 @@ namespace EdgeProxy.Resilience;
 /// <summary>A cluster's connections, by what they are for.</summary>
 internal sealed class UpstreamPools : IDisposable
 {
-    /// <summary>Addresses come and go over reloads; beyond that, those that failed are forgotten.</summary>
-    private const int FailedMax = 1024;
+    /// <summary>Addresses come and go over reloads; beyond that, what is known of those probed is forgotten.</summary>
+    private const int ProbedMax = 1024;
 
     private readonly ConcurrentDictionary<string, bool> _failed = new(StringComparer.OrdinalIgnoreCase);
+    private readonly ConcurrentDictionary<string, bool> _http1 = new(StringComparer.OrdinalIgnoreCase);
     private readonly Func<bool, SocketsHttpHandler> _create;
     private readonly UpstreamSockets.Pool _sockets;
     private readonly PooledConnections _pooled;
@@ -43,21 +44,12 @@ internal sealed class UpstreamPools : IDisposable
     public HttpMessageInvoker ProbesOf(Uri address) =>
         _failed.IsEmpty || !_failed.ContainsKey(address.Authority) ? _probes.Value : _freshProbes.Value;
 
-    public void Probed(Uri address, bool isGood)
-    {
-        if (isGood)
-        {
-            _failed.TryRemove(address.Authority, out _);
-            return;
-        }
+    public void Probed(Uri address, bool isGood) => Remember(_failed, address, !isGood);
 
-        if (_failed.Count >= FailedMax)
-        {
-            _failed.Clear();
-        }
+    /// <summary>The last probe that was answered at this address went over HTTP/1.1, though the cluster speaks HTTP/2.</summary>
+    public bool SpeaksHttp1(Uri address) => _http1.ContainsKey(address.Authority);
 
-        _failed[address.Authority] = true;
-    }
+    public void SpeaksHttp1(Uri address, bool does) => Remember(_http1, address, does);
 
     /// <summary>One connection apart from all others, for whoever must not share any; to be disposed of by its user.</summary>
     public HttpMessageInvoker OpenOwn()
@@ -79,6 +71,22 @@ internal sealed class UpstreamPools : IDisposable
                 lazy.Value.Dispose();
             }
         }
+    }
+
+    private static void Remember(ConcurrentDictionary<string, bool> addresses, Uri address, bool isOne)
+    {
+        if (!isOne)
+        {
+            addresses.TryRemove(address.Authority, out _);
+            return;
+        }
+
+        if (addresses.Count >= ProbedMax)
+        {
+            addresses.Clear();
+        }
+
+        addresses[address.Authority] = true;
     }
 
     private static HttpMessageInvoker OneEach(SocketsHttpHandler handler)

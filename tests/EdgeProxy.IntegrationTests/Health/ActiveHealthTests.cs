@@ -1,8 +1,10 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using EdgeProxy.IntegrationTests.Peers;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging;
 using Xunit;
 
@@ -52,6 +54,49 @@ public sealed class ActiveHealthTests
         Assert.True(healthy.GetProperty("since").GetDateTimeOffset() > unhealthy.GetProperty("since").GetDateTimeOffset());
         Assert.Equal(JsonValueKind.Null, unhealthy.GetProperty("until").ValueKind); // a probe has to pass
         Assert.Equal(HttpStatusCode.OK, (await edge.Client.GetAsync("/")).StatusCode);
+    }
+
+    [Theory]
+    [InlineData("2", HttpProtocols.Http1)]
+    [InlineData("2", HttpProtocols.Http2)]
+    [InlineData("1.1", HttpProtocols.Http1)]
+    public async Task A_health_page_on_its_own_port_is_probed_in_the_protocol_that_it_speaks(string version, HttpProtocols spoken)
+    {
+        var protocols = new ConcurrentQueue<string>();
+        var sick = false;
+        await using var health = await Upstream.StartAsync(
+            context =>
+            {
+                protocols.Enqueue(context.Request.Protocol);
+                context.Response.StatusCode = Volatile.Read(ref sick) ? 500 : 200;
+                return Task.CompletedTask;
+            },
+            spoken);
+        await using var upstream = await Upstream.StartAsync(
+            context => context.Response.WriteAsync(context.Request.Protocol), version == "2" ? HttpProtocols.Http2 : HttpProtocols.Http1);
+        var cluster = $$"""{{Often}}, "HttpRequest": { "Version": "{{version}}", "VersionPolicy": "RequestVersionExact" }""";
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address, cluster: cluster)
+            .Replace("\"Address\":", $"\"Health\": \"{health.Address}\", \"Address\":", StringComparison.Ordinal));
+
+        await UntilStateAsync(edge, "healthy");
+        Assert.Equal("HTTP/" + version, await edge.Client.GetStringAsync("/"));
+        await Wait.UntilAsync(() => protocols.Count >= 3, "it is probed again");
+        Assert.All(protocols, protocol => Assert.Equal(spoken == HttpProtocols.Http2 ? "HTTP/2" : "HTTP/1.1", protocol));
+
+        Volatile.Write(ref sick, true);
+        await UntilStateAsync(edge, "unhealthy");
+        Assert.Equal("probe answered 500", (await DestinationAsync(edge)).GetProperty("reason").GetString());
+    }
+
+    [Fact]
+    public async Task An_address_that_does_not_speak_the_protocol_of_its_cluster_is_not_healthy()
+    {
+        await using var upstream = await Upstream.StartAsync(); // HTTP/1.1 alone, and its health page is at the same port
+        var cluster = Often + """, "HttpRequest": { "Version": "2", "VersionPolicy": "RequestVersionExact" }""";
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address, cluster: cluster)
+            .Replace("\"Address\":", $"\"Health\": \"{upstream.Address}\", \"Address\":", StringComparison.Ordinal));
+
+        await UntilStateAsync(edge, "unhealthy");
     }
 
     [Fact]
