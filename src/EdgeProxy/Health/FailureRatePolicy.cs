@@ -9,8 +9,9 @@ namespace EdgeProxy.Health;
 
 /// <summary>
 /// The passive policy `FailureRate`: a destination is unhealthy once too large a share of its requests has failed, be it by
-/// transport, by time, or by a status of 500 or more, of gRPC as well. 501 and 505 say something about the request, and clients that go away, or are
-/// told 429, say nothing. Clients other than the two that failed most may contradict, as they may where breakers are concerned.
+/// transport, by time, or by a status of 500 or more, of gRPC as well. 501 and 505 say something about the request, and clients that go
+/// away, or are told 429, say nothing. Clients other than the two that failed most may contradict, as they may where breakers are
+/// concerned.
 /// </summary>
 internal sealed class FailureRatePolicy(IDestinationHealthUpdater updater, HealthReasons reasons, TimeProvider time)
     : IPassiveHealthCheckPolicy
