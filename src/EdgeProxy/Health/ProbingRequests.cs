@@ -6,21 +6,25 @@ using Yarp.ReverseProxy.Model;
 namespace EdgeProxy.Health;
 
 /// <summary>
-/// YARP's probes, of which it is said whether they go to another server than requests do: a health page on a port of its own need not
-/// speak the protocol of its cluster.
+/// YARP's probes, and which of them may go over HTTP/1.1 instead of HTTP/2: a health page on a port of its own need not speak the
+/// protocol of its cluster.
 /// </summary>
 internal sealed class ProbingRequests(IProbingRequestFactory inner) : IProbingRequestFactory
 {
     public HttpRequestMessage CreateRequest(ClusterModel cluster, DestinationModel destination)
     {
         var probe = inner.CreateRequest(cluster, destination);
-        if (IsApart(destination.Config))
+        if (RequiresHttp2(probe) && IsApart(destination.Config))
         {
             ProbedAddress.MayTryHttp1(probe);
         }
 
         return probe;
     }
+
+    /// <summary>Without TLS, `RequestVersionOrLower` is HTTP/1.1 already.</summary>
+    private static bool RequiresHttp2(HttpRequestMessage probe) =>
+        probe is { Version.Major: 2, VersionPolicy: not HttpVersionPolicy.RequestVersionOrLower };
 
     /// <summary>Without TLS, where nobody negotiates the protocol, and at another host or port.</summary>
     private static bool IsApart(DestinationConfig destination) =>

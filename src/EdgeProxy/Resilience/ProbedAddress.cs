@@ -1,4 +1,5 @@
 using System.Net;
+using System.Runtime.ExceptionServices;
 using Yarp.ReverseProxy.Health;
 
 namespace EdgeProxy.Resilience;
@@ -13,7 +14,7 @@ internal static class ProbedAddress
 
     private static readonly HttpRequestOptionsKey<bool> TriesHttp1 = new("edgeproxy.tries-http1");
 
-    /// <summary>The probe may go over HTTP/1.1 where its address does not speak HTTP/2.</summary>
+    /// <summary>The probe goes over HTTP/1.1 when it fails over HTTP/2.</summary>
     public static void MayTryHttp1(HttpRequestMessage probe) => probe.Options.Set(TriesHttp1, true);
 
     /// <summary>Sends a probe; what it fails with remembers where it went.</summary>
@@ -23,7 +24,7 @@ internal static class ProbedAddress
         var isGood = false;
         try
         {
-            var answer = await (probe.Version.Major == 2 && probe.Options.TryGetValue(TriesHttp1, out _)
+            var answer = await (probe.Options.TryGetValue(TriesHttp1, out _)
                 ? SendEitherAsync(pools, probe, cancellation)
                 : pools.ProbesOf(probe.RequestUri!).SendAsync(probe, cancellation));
             isGood = answer.IsSuccessStatusCode;
@@ -40,36 +41,53 @@ internal static class ProbedAddress
         }
     }
 
-    /// <summary>Over the protocol by which the address answered last, else over the other one too. HTTP/2 first.</summary>
+    /// <summary>Over HTTP/1.1 where the address answered over that last; else over HTTP/2, and over HTTP/1.1 when that fails.</summary>
     private static async Task<HttpResponseMessage> SendEitherAsync(
         UpstreamPools pools, HttpRequestMessage probe, CancellationToken cancellation)
     {
-        var (version, policy) = (probe.Version, probe.VersionPolicy);
-        var probes = pools.ProbesOf(probe.RequestUri!);
-        if (!pools.SpeaksHttp1(probe.RequestUri!))
+        var address = probe.RequestUri!;
+        if (pools.SpeaksHttp1(address))
         {
             try
             {
-                return await probes.SendAsync(probe, cancellation);
+                return await SendHttp1Async(pools, probe, cancellation);
             }
-            catch (HttpRequestException exception) when (exception.HttpRequestError is not (
-                HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError))
+            catch
             {
-                // It has taken the connection and not the protocol.
+                pools.SpeaksHttp1(address, false);
+                throw;
             }
         }
 
+        try
+        {
+            return await pools.ProbesOf(address).SendAsync(probe, cancellation);
+        }
+        catch (HttpRequestException exception) when (exception.HttpRequestError is not (
+            HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError))
+        {
+            try
+            {
+                var answer = await SendHttp1Async(pools, probe, cancellation);
+                pools.SpeaksHttp1(address, true);
+                return answer;
+            }
+            catch (HttpRequestException)
+            {
+                ExceptionDispatchInfo.Throw(exception); // neither: the protocol of the cluster is what was asked for
+                throw;
+            }
+        }
+    }
+
+    private static async Task<HttpResponseMessage> SendHttp1Async(
+        UpstreamPools pools, HttpRequestMessage probe, CancellationToken cancellation)
+    {
+        var (version, policy) = (probe.Version, probe.VersionPolicy);
         (probe.Version, probe.VersionPolicy) = (HttpVersion.Version11, HttpVersionPolicy.RequestVersionExact);
         try
         {
-            var answer = await probes.SendAsync(probe, cancellation);
-            pools.SpeaksHttp1(probe.RequestUri!, true);
-            return answer;
-        }
-        catch
-        {
-            pools.SpeaksHttp1(probe.RequestUri!, false);
-            throw;
+            return await pools.ProbesOf(probe.RequestUri!).SendAsync(probe, cancellation);
         }
         finally
         {

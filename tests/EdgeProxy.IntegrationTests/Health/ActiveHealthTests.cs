@@ -60,7 +60,7 @@ public sealed class ActiveHealthTests
     [InlineData("2", HttpProtocols.Http1)]
     [InlineData("2", HttpProtocols.Http2)]
     [InlineData("1.1", HttpProtocols.Http1)]
-    public async Task A_health_page_on_its_own_port_is_probed_in_the_protocol_that_it_speaks(string version, HttpProtocols spoken)
+    public async Task A_health_page_on_its_own_port_is_probed_over_HTTP1_where_it_does_not_speak_HTTP2(string version, HttpProtocols spoken)
     {
         var protocols = new ConcurrentQueue<string>();
         var sick = false;
@@ -86,6 +86,28 @@ public sealed class ActiveHealthTests
         Volatile.Write(ref sick, true);
         await UntilStateAsync(edge, "unhealthy");
         Assert.Equal("probe answered 500", (await DestinationAsync(edge)).GetProperty("reason").GetString());
+    }
+
+    [Theory]
+    [InlineData("RequestVersionExact", 2, "before it could be used")]
+    [InlineData("RequestVersionOrLower", 1, "The upstream closed the connection")]
+    public async Task A_probe_that_fails_is_sent_again_only_over_another_protocol_and_tells_what_the_first_one_met(
+        string policy, int connections, string reason)
+    {
+        await using var health = RawUpstream.Start(async connection =>
+        {
+            await connection.ReadHeadAsync();
+            connection.Close();
+        });
+        await using var upstream = await Upstream.StartAsync();
+        var cluster = $$"""{{Seldom}}, "HttpRequest": { "Version": "2", "VersionPolicy": "{{policy}}" }""";
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address, cluster: cluster)
+            .Replace("\"Address\":", $"\"Health\": \"{health.Address}\", \"Address\":", StringComparison.Ordinal));
+
+        await UntilStateAsync(edge, "unhealthy");
+
+        Assert.Equal(connections, health.Connections);
+        Assert.Contains(reason, (await DestinationAsync(edge)).GetProperty("reason").GetString(), StringComparison.Ordinal);
     }
 
     [Fact]
