@@ -69,7 +69,8 @@ public sealed class PassiveHealthTests
         if (isFailure) // the client has a response before it is judged
         {
             await Wait.UntilAsync(
-                async () => (await ActiveHealthTests.DestinationAsync(edge)).GetProperty("passive").GetString() == "unhealthy", "it is out");
+                async () => (await ActiveHealthTests.DestinationAsync(edge)).GetProperty("passive").GetString() == "unhealthy",
+                "the destination is out");
         }
 
         using var last = await CallAsync(client);

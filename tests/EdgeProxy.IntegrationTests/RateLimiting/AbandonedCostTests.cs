@@ -80,6 +80,7 @@ public sealed class AbandonedCostTests
         await using var limited = await LimitedEdge.StartAsync(
             isShared: false, upstream, Policy,
             "\"CostHeader\": \"X-Request-Cost\", \"Concurrency\": { \"Max\": 1, \"Queue\": 1, \"QueueTimeout\": \"1m\" }");
+        using var gauges = new Readings(limited.Edge);
         Assert.Equal(HttpStatusCode.OK, (await limited.AskAsync()).Status);
         using var leaving = new CancellationTokenSource();
         using var done = new CancellationTokenSource();
@@ -89,6 +90,8 @@ public sealed class AbandonedCostTests
         await Wait.UntilAsync(async () => await LevelAsync(limited) == 100 - 20 - 1 - 1, "the second request is in the queue");
         await leaving.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => queued);
+        await Wait.UntilAsync( // else the second one gets the place of the first and is sent
+            () => gauges.Gauges()["edgeproxy_requests_in_flight{route=all}"] == 1, "the edge knows that the second client has left");
         await done.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => first);
 
