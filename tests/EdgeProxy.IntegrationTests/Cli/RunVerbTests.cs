@@ -49,6 +49,19 @@ public sealed class RunVerbTests
         var failure = await Assert.ThrowsAsync<IOException>(() => gateway.StartAsync());
         Assert.Contains(named, failure.Message, StringComparison.Ordinal);
         Assert.Equal(1, await RunVerb.RunAsync(new RunOptions { ConfigPath = file }).WaitAsync(Wait.Patience));
-        folder.Delete(recursive: true);
+        await Wait.UntilAsync(() => IsDeleted(folder), "nothing of the starts that failed writes to the folder any more");
+    }
+
+    private static bool IsDeleted(DirectoryInfo folder)
+    {
+        try
+        {
+            folder.Delete(recursive: true);
+            return true;
+        }
+        catch (IOException)
+        {
+            return false;
+        }
     }
 }
