@@ -15,6 +15,7 @@ internal sealed class Descriptors
 
     private volatile Shares _shares = Shares.Of(double.PositiveInfinity, 0);
     private long _open;
+    private long _listeners;
 
     /// <summary>Connections of clients that may be open, unless the configuration says how many.</summary>
     public long Clients => _shares.Clients;
@@ -25,24 +26,40 @@ internal sealed class Descriptors
     /// <summary>Connections to the admin listener that may be open.</summary>
     public long Admin => _shares.Admin;
 
-    /// <summary>All sockets that are counted here have used up their parts: another one may find no descriptor.</summary>
-    public bool AreUsedUp => Volatile.Read(ref _open) >= _shares.Total;
-
     /// <summary>Shares out what is left. To be called when the listeners are open and all assemblies are loaded.</summary>
     public void Measure()
     {
         if (OperatingSystem.IsLinux())
         {
-            Share(Shares.Of(ProcessMetrics.MaxOpenFiles(), ProcessMetrics.OpenFiles() - Volatile.Read(ref _open)));
+            // A listener holds a place for the connection that it accepts next, which has no descriptor yet and needs one.
+            Share(Shares.Of(ProcessMetrics.MaxOpenFiles(), ProcessMetrics.OpenFiles() - Volatile.Read(ref _open) + (2 * _listeners)));
         }
     }
 
     public void Share(Shares shares) => _shares = shares;
 
-    /// <summary>A socket was opened.</summary>
-    public void Opened() => Interlocked.Increment(ref _open);
+    /// <summary>
+    /// A listener is open. It has a place beyond the shares: while they are used up it still accepts one connection, which is then
+    /// refused, or for which an idle one is closed.
+    /// </summary>
+    public void ListenerOpened() => Interlocked.Increment(ref _listeners);
 
-    /// <summary>A socket was closed.</summary>
+    /// <summary>A listener was closed.</summary>
+    public void ListenerClosed() => Interlocked.Decrement(ref _listeners);
+
+    /// <summary>Takes the place of a socket that is about to be opened; false: it may find no descriptor.</summary>
+    public bool TryOpen()
+    {
+        if (Interlocked.Increment(ref _open) <= _shares.Total + Volatile.Read(ref _listeners))
+        {
+            return true;
+        }
+
+        Closed();
+        return false;
+    }
+
+    /// <summary>A socket was closed, or was not opened after all.</summary>
     public void Closed() => Interlocked.Decrement(ref _open);
 
     /// <summary>A file could not be opened for want of descriptors: it says nothing about the file.</summary>
@@ -65,7 +82,7 @@ internal sealed class Descriptors
 
             var left = Math.Max(0, (long)openFiles - atRest);
             var admin = Math.Clamp(left / 16, 2, 256);
-            var reserved = Math.Clamp(left / 16, 4, 256);
+            var reserved = Math.Clamp(left / 16, 8, 256); // threads that start at once take up to three each, for a moment
             var connections = Math.Max(4, left - admin - reserved);
             return new(Math.Min(connections / 2, ManyClients), connections - (connections / 2), admin);
         }

@@ -76,7 +76,7 @@ internal sealed partial class Gateway : IAsyncDisposable
         services.AddEdgeAccessLog();
         services.AddEdgeRedis(revision.Edge.Store);
         services.AddSingleton<ServerAnswers>();
-        services.AddSingleton<ConnectionBound>();
+        services.AddSingleton<IConnectionBound, ConnectionBound>();
         services.AddSingleton<Endings>();
         services.AddEdgeRateLimiting();
         services.AddEdgeShedding();

@@ -42,8 +42,6 @@ internal static class Listeners
     private static void Configure(ListenOptions options, ListenerOptions listener, int place)
     {
         var time = options.ApplicationServices.GetRequiredService<TimeProvider>();
-        var bound = options.ApplicationServices.GetRequiredService<ConnectionBound>();
-        options.Use(next => connection => bound.OnConnectionAsync(connection, next)); // first: before TLS costs anything
         var endings = options.ApplicationServices.GetRequiredService<Endings>();
         options.Use(next => connection => endings.OnConnectionAsync(connection, next));
         var answers = options.ApplicationServices.GetRequiredService<ServerAnswers>();
@@ -108,12 +106,8 @@ internal static class Listeners
     {
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxRequestBodySize = Admin.AdminListener.BodyBytesMax;
-        kestrel.Listen(ListenAddresses.EndPointOf(BindingAddress.Parse(admin.Listen)), options =>
-        {
-            options.Protocols = HttpProtocols.Http1;
-            var connections = options.ApplicationServices.GetRequiredService<Admin.AdminConnections>();
-            options.Use(next => connection => connections.OnConnectionAsync(connection, next));
-        });
+        kestrel.Listen(
+            ListenAddresses.EndPointOf(BindingAddress.Parse(admin.Listen)), options => options.Protocols = HttpProtocols.Http1);
     }).ConfigureServices(services =>
         services.Configure<SocketTransportOptions>(sockets => sockets.CreateBoundListenSocket = ListenSockets.Bind));
 

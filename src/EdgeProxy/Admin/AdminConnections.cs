@@ -7,35 +7,43 @@ namespace EdgeProxy.Admin;
 /// Bounds the connections to the admin listener. For one beyond the bound the idle one that has been open longest is closed: a scraper
 /// that leaks its connections, or a port scan, neither uses up the process's descriptors nor keeps a probe out.
 /// </summary>
-internal sealed class AdminConnections(Descriptors descriptors)
+internal sealed class AdminConnections(Descriptors descriptors) : IConnectionBound
 {
     private static readonly object Key = new();
 
     private readonly Lock _lock = new();
     private readonly LinkedList<Open> _open = new(); // in the order in which they came
 
-    public async Task OnConnectionAsync(ConnectionContext connection, ConnectionDelegate next)
+    public async ValueTask<bool> EnterAsync(ConnectionContext connection)
     {
-        descriptors.Opened();
         var open = new Open(connection);
+        if (!TryEnter(open, out var leaves))
+        {
+            return false;
+        }
+
         connection.Items[Key] = open;
-        try
+        if (leaves is not null)
         {
-            if (TryEnter(open, out var leaves))
+            leaves.Connection.Abort(new ConnectionAbortedException("There are as many connections as may be open."));
+            await leaves.Closed.Task; // its descriptor is this one's
+        }
+
+        return true;
+    }
+
+    public void Leave(ConnectionContext connection)
+    {
+        var open = (Open)connection.Items[Key]!;
+        lock (_lock)
+        {
+            if (open.Place.List is not null)
             {
-                leaves?.Connection.Abort(new ConnectionAbortedException("There are as many connections as may be open."));
-                await next(connection);
-            }
-            else
-            {
-                connection.Abort();
+                _open.Remove(open.Place);
             }
         }
-        finally
-        {
-            Leave(open);
-            descriptors.Closed();
-        }
+
+        open.Closed.TrySetResult();
     }
 
     /// <summary>Serves a request: its connection is not idle meanwhile.</summary>
@@ -80,17 +88,6 @@ internal sealed class AdminConnections(Descriptors descriptors)
         }
     }
 
-    private void Leave(Open open)
-    {
-        lock (_lock)
-        {
-            if (open.Place.List is not null)
-            {
-                _open.Remove(open.Place);
-            }
-        }
-    }
-
     private sealed class Open
     {
         private volatile bool _isBusy;
@@ -104,6 +101,8 @@ internal sealed class AdminConnections(Descriptors descriptors)
         public ConnectionContext Connection { get; }
 
         public LinkedListNode<Open> Place { get; }
+
+        public TaskCompletionSource Closed { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         public bool IsBusy
         {

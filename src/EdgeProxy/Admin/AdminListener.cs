@@ -1,10 +1,12 @@
 using EdgeProxy.Configuration;
+using EdgeProxy.Draining;
 using EdgeProxy.Health;
 using EdgeProxy.Metrics;
 using EdgeProxy.RateLimiting;
 using EdgeProxy.Redis;
 using EdgeProxy.Resilience;
 using EdgeProxy.Shedding;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Hosting;
 
 namespace EdgeProxy.Admin;
@@ -29,8 +31,9 @@ internal static class AdminListener
         builder.Services.AddSingleton(edge.GetRequiredService<Revisions>());
         builder.Services.AddSingleton(edge.GetRequiredService<TimeProvider>());
         builder.Services.AddSingleton(edge.GetRequiredService<Descriptors>());
-        builder.Services.AddSingleton<AdminConnections>();
+        builder.Services.AddSingleton<IConnectionBound, AdminConnections>();
         builder.WebHost.UseAdminListener(options.Admin);
+        builder.Services.AddSingleton<IConnectionListenerFactory, ClientSockets>(); // after it: stands before Kestrel's own
 
         var app = builder.Build();
         app.Use(AdminConnections.ServeAsync); // around all: a connection is busy until its response is written

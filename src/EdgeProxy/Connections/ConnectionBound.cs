@@ -9,7 +9,7 @@ namespace EdgeProxy.Connections;
 /// How many connections may be open to the traffic listeners together, upgraded ones included. One beyond is closed before a byte of
 /// it is read: a flood takes neither the file descriptors that requests need toward their destinations nor those of the admin listener.
 /// </summary>
-internal sealed partial class ConnectionBound
+internal sealed partial class ConnectionBound : IConnectionBound
 {
     /// <summary>One line of log in so long.</summary>
     private static readonly TimeSpan LogPeriod = TimeSpan.FromMinutes(1);
@@ -36,28 +36,21 @@ internal sealed partial class ConnectionBound
 
     private long Max => _configured ?? _descriptors.Clients;
 
-    public async Task OnConnectionAsync(ConnectionContext connection, ConnectionDelegate next)
+    public ValueTask<bool> EnterAsync(ConnectionContext connection)
     {
-        _descriptors.Opened();
-        try
-        {
-            if (Interlocked.Increment(ref _open) <= Max)
-            {
-                await next(connection);
-            }
-            else
-            {
-                Refuse(connection);
-            }
-        }
-        finally
+        var hasRoom = Interlocked.Increment(ref _open) <= Max;
+        if (!hasRoom)
         {
             Interlocked.Decrement(ref _open);
-            _descriptors.Closed();
+            Refuse();
         }
+
+        return ValueTask.FromResult(hasRoom);
     }
 
-    private void Refuse(ConnectionContext connection)
+    public void Leave(ConnectionContext connection) => Interlocked.Decrement(ref _open);
+
+    private void Refuse()
     {
         _refused.Add(1);
         var now = _time.GetTimestamp();
@@ -66,8 +59,6 @@ internal sealed partial class ConnectionBound
         {
             LogRefused(_logger, Max);
         }
-
-        connection.Abort();
     }
 
     [LoggerMessage(

@@ -11,9 +11,11 @@ namespace EdgeProxy.Draining;
 /// <summary>
 /// Kestrel's socket transport, with a hand on two things that Kestrel does only together: to stop accepting, and to close
 /// idle connections. In between, a client that has just sent a request on a connection it believed open is still served.
+/// A connection counts from before it is accepted until its socket is closed: a burst takes no more descriptors than there are,
+/// however late the server comes to serve it. A connection beyond the bound is closed here, before a byte of it is read.
 /// </summary>
 internal sealed class ClientSockets(
-    IOptions<SocketTransportOptions> options, Descriptors descriptors, TimeProvider time, ILoggerFactory logging)
+    IOptions<SocketTransportOptions> options, Descriptors descriptors, IConnectionBound bound, TimeProvider time, ILoggerFactory logging)
     : IConnectionListenerFactory, IConnectionListenerFactorySelector
 {
     /// <summary>Clients that may wait for a connection to be accepted; fewer where the system allows fewer.</summary>
@@ -28,9 +30,9 @@ internal sealed class ClientSockets(
     private volatile TaskCompletionSource? _lastClosed;
     private volatile bool _isStopping;
 
-    private bool HasNoDescriptor => descriptors.AreUsedUp && !_isStopping;
+    private Descriptors Descriptors => descriptors;
 
-    private TimeProvider Time => time;
+    private IConnectionBound Bound => bound;
 
     public bool CanBind(EndPoint endpoint) => _sockets.CanBind(endpoint);
 
@@ -38,6 +40,7 @@ internal sealed class ClientSockets(
     {
         var listener = new Listener(await _sockets.BindAsync(endpoint, cancellationToken), this);
         _listeners.Add(listener);
+        descriptors.ListenerOpened();
         return listener;
     }
 
@@ -96,18 +99,19 @@ internal sealed class ClientSockets(
         return lastClosed.Task;
     }
 
-    private void Opened(ConnectionContext connection)
+    /// <summary>Waits until there is a descriptor for one more connection, and keeps it.</summary>
+    private async ValueTask ReserveAsync(CancellationToken cancellation)
     {
-        _open.TryAdd(connection, 0);
-        connection.ConnectionClosed.UnsafeRegister(static (state, _) =>
+        while (!descriptors.TryOpen())
         {
-            var (sockets, closed) = ((ClientSockets, ConnectionContext))state!;
-            sockets.Closed(closed);
-        }, (this, connection));
+            await Task.Delay(Pause, time, cancellation);
+        }
     }
 
-    private void Closed(ConnectionContext connection)
+    private void Leave(ClientConnection connection)
     {
+        descriptors.Closed();
+        bound.Leave(connection);
         _open.TryRemove(connection, out _);
         if (_lastClosed is { } lastClosed && _open.IsEmpty)
         {
@@ -118,6 +122,7 @@ internal sealed class ClientSockets(
     private sealed class Listener(IConnectionListener inner, ClientSockets sockets) : IConnectionListener
     {
         private volatile bool _isBehind;
+        private int _isDisposed;
 
         public EndPoint EndPoint => inner.EndPoint;
 
@@ -126,30 +131,61 @@ internal sealed class ClientSockets(
 
         public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default)
         {
-            _isBehind = true;
-            if (!sockets._isStopping)
+            while (true)
             {
-                await new PoolTurn(); // as many clients as there is time for; the others wait in the socket's queue, and not open ones
-            }
+                _isBehind = true;
+                if (!sockets._isStopping)
+                {
+                    await new PoolTurn(); // as many clients as there is time for; the others wait in the socket's queue, and not open ones
+                }
 
-            while (sockets.HasNoDescriptor)
+                await sockets.ReserveAsync(cancellationToken);
+                if (await AcceptReservedAsync(cancellationToken) is not { } socket)
+                {
+                    return null;
+                }
+
+                var connection = new ClientConnection(socket, sockets.Leave);
+                if (await sockets.Bound.EnterAsync(connection))
+                {
+                    sockets._open.TryAdd(connection, 0);
+                    return connection;
+                }
+
+                socket.Abort();
+                await socket.DisposeAsync();
+                sockets.Descriptors.Closed();
+            }
+        }
+
+        private async ValueTask<ConnectionContext?> AcceptReservedAsync(CancellationToken cancellationToken)
+        {
+            ConnectionContext? socket = null;
+            try
             {
-                await Task.Delay(Pause, sockets.Time, cancellationToken);
+                var accepting = inner.AcceptAsync(cancellationToken);
+                _isBehind = accepting.IsCompleted;
+                return socket = await accepting;
             }
-
-            var accepting = inner.AcceptAsync(cancellationToken);
-            _isBehind = accepting.IsCompleted;
-            var connection = await accepting;
-            if (connection is not null)
+            finally
             {
-                sockets.Opened(connection);
+                if (socket is null)
+                {
+                    sockets.Descriptors.Closed();
+                }
             }
-
-            return connection;
         }
 
         public ValueTask UnbindAsync(CancellationToken cancellationToken = default) => inner.UnbindAsync(cancellationToken);
 
-        public ValueTask DisposeAsync() => inner.DisposeAsync();
+        public ValueTask DisposeAsync()
+        {
+            if (Interlocked.Exchange(ref _isDisposed, 1) == 0)
+            {
+                sockets.Descriptors.ListenerClosed();
+            }
+
+            return inner.DisposeAsync();
+        }
     }
 }

@@ -17,8 +17,6 @@ internal sealed class UpstreamSockets(Descriptors descriptors, IServiceProvider 
     /// <summary>Connections that are open, over all clusters.</summary>
     public long Open => Volatile.Read(ref _open);
 
-    private bool HasRoom => Open < descriptors.Destinations && !descriptors.AreUsedUp;
-
     /// <summary>A place to count connections of one cluster.</summary>
     /// <param name="cluster">Its id.</param>
     /// <param name="closeIdle">Closes those that are idle, and no other.</param>
@@ -29,12 +27,30 @@ internal sealed class UpstreamSockets(Descriptors descriptors, IServiceProvider 
         return pool;
     }
 
-    private bool TryMakeRoom()
+    private bool TryOpen()
+    {
+        if (Interlocked.Increment(ref _open) <= descriptors.Destinations && descriptors.TryOpen())
+        {
+            return true;
+        }
+
+        Interlocked.Decrement(ref _open);
+        return false;
+    }
+
+    private void Closed()
+    {
+        Interlocked.Decrement(ref _open);
+        descriptors.Closed();
+    }
+
+    /// <summary>Opens one in place of idle ones.</summary>
+    private bool TryReplace()
     {
         lock (_closing)
         {
             var tried = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
-            while (!HasRoom)
+            while (!TryOpen())
             {
                 if (MostIdle(tried) is not { } cluster)
                 {
@@ -109,7 +125,7 @@ internal sealed class UpstreamSockets(Descriptors descriptors, IServiceProvider 
         /// <param name="connect">Does it, and makes its stream of the connected socket as it is told.</param>
         public async ValueTask<Stream> ConnectAsync(Func<Func<Socket, Stream>, ValueTask<Stream>> connect)
         {
-            if (!sockets.HasRoom && !sockets.TryMakeRoom())
+            if (!sockets.TryOpen() && !sockets.TryReplace())
             {
                 throw new SocketException((int)SocketError.TooManyOpenSockets);
             }
@@ -129,18 +145,12 @@ internal sealed class UpstreamSockets(Descriptors descriptors, IServiceProvider 
         /// <summary>No connection is opened here any more.</summary>
         public void Dispose() => sockets._pools.TryRemove(this, out _);
 
-        private void Add(int count)
+        private void Enter() => Interlocked.Increment(ref _count);
+
+        private void Leave()
         {
-            Interlocked.Add(ref _count, count);
-            Interlocked.Add(ref sockets._open, count);
-            if (count > 0)
-            {
-                sockets.Opened();
-            }
-            else
-            {
-                sockets.Closed();
-            }
+            Interlocked.Decrement(ref _count);
+            sockets.Closed();
         }
 
         /// <summary>One connection, from the attempt to open it until it is closed.</summary>
@@ -152,14 +162,14 @@ internal sealed class UpstreamSockets(Descriptors descriptors, IServiceProvider 
             public Place(Pool pool)
             {
                 _pool = pool;
-                pool.Add(1);
+                pool.Enter();
             }
 
             public void Leave()
             {
                 if (Interlocked.Exchange(ref _hasLeft, 1) == 0)
                 {
-                    _pool.Add(-1);
+                    _pool.Leave();
                 }
             }
         }
@@ -173,8 +183,4 @@ internal sealed class UpstreamSockets(Descriptors descriptors, IServiceProvider 
             }
         }
     }
-
-    private void Opened() => descriptors.Opened();
-
-    private void Closed() => descriptors.Closed();
 }

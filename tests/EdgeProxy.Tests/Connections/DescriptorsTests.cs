@@ -5,7 +5,7 @@ namespace EdgeProxy.Tests.Connections;
 public sealed class DescriptorsTests
 {
     [Theory]
-    [InlineData(256, 242, 4, 4, 2)]
+    [InlineData(256, 242, 2, 2, 2)]
     [InlineData(1024, 245, 341, 342, 48)]
     [InlineData(65_536, 245, 32_389, 32_390, 256)]
     [InlineData(double.PositiveInfinity, 245, 1_000_000, long.MaxValue / 4, 256)]
@@ -29,11 +29,24 @@ public sealed class DescriptorsTests
     {
         var descriptors = new Descriptors();
         descriptors.Share(new Descriptors.Shares(Clients: 1, Destinations: 1, Admin: 0));
-        descriptors.Opened();
-        Assert.False(descriptors.AreUsedUp);
-        descriptors.Opened();
-        Assert.True(descriptors.AreUsedUp);
+        Assert.True(descriptors.TryOpen());
+        Assert.True(descriptors.TryOpen());
+        Assert.False(descriptors.TryOpen());
         descriptors.Closed();
-        Assert.False(descriptors.AreUsedUp);
+        Assert.True(descriptors.TryOpen());
+    }
+
+    [Fact]
+    public void A_listener_still_accepts_a_connection_when_the_descriptors_are_used_up()
+    {
+        var descriptors = new Descriptors();
+        descriptors.Share(new Descriptors.Shares(Clients: 1, Destinations: 0, Admin: 0));
+        descriptors.ListenerOpened();
+        Assert.True(descriptors.TryOpen());
+        Assert.True(descriptors.TryOpen());
+        Assert.False(descriptors.TryOpen());
+        descriptors.ListenerClosed();
+        descriptors.Closed();
+        Assert.False(descriptors.TryOpen());
     }
 }
