@@ -51,6 +51,16 @@ internal sealed class Product : IAsyncDisposable
     public static Product Start(params string[] arguments) =>
         Start(Path.GetTempPath(), new Dictionary<string, string>(), arguments);
 
+    /// <summary>Waits until <paramref name="condition"/> holds.</summary>
+    public static async Task UntilAsync(Func<bool> condition)
+    {
+        using var deadline = new CancellationTokenSource(Patience);
+        while (!condition())
+        {
+            await Task.Delay(20, deadline.Token);
+        }
+    }
+
     /// <summary>Runs a verb to its end.</summary>
     public static async Task<(int ExitCode, string Output)> RunAsync(params string[] arguments)
     {

@@ -40,6 +40,7 @@ public sealed class PublishedBinaryTests
         Assert.Equal(1, exitCode);
         Assert.Contains($"edgeproxy: Failed to bind to address http://{taken.LocalEndpoint}: address already in use.", output);
         Assert.DoesNotContain("   at ", string.Concat(output), StringComparison.Ordinal); // the one line, and no stack traces
+        Assert.False(Directory.Exists(Path.Combine(folder.Path, ".edgeproxy"))); // it is no last good revision
     }
 
     [Fact]
@@ -51,10 +52,11 @@ public sealed class PublishedBinaryTests
         await using var product = Product.Start(folder.Path, new Dictionary<string, string>());
 
         await product.LineAsync("Ready:");
+        var kept = Path.Combine(folder.Path, "config", ".edgeproxy", "last-good");
+        await Product.UntilAsync(() => File.Exists(kept));
         await product.SignalAsync("TERM");
 
         Assert.Equal(0, await product.ExitAsync());
-        Assert.True(Directory.Exists(Path.Combine(folder.Path, "config", ".edgeproxy")));
     }
 
     [Theory]

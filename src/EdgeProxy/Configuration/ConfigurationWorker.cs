@@ -17,6 +17,7 @@ internal sealed partial class ConfigurationWorker(
     ConfigurationMetrics metrics,
     LastGoodStore store,
     RereadRequests requests,
+    IHostApplicationLifetime lifetime,
     TimeProvider time,
     ILogger<ConfigurationWorker> logger) : BackgroundService
 {
@@ -46,6 +47,7 @@ internal sealed partial class ConfigurationWorker(
     {
         await Task.Yield();
         metrics.Observe();
+        await ServingAsync(stoppingToken); // a revision that cannot listen is not a good one, and is not kept
         if (start.FellBack)
         {
             var faults = Counted.Of(start.Faults.Count(fault => fault.Severity == FaultSeverity.Error), "error");
@@ -80,6 +82,14 @@ internal sealed partial class ConfigurationWorker(
                 LogFailed(logger, exception);
             }
         }
+    }
+
+    /// <summary>Waits until the listeners are open.</summary>
+    private async Task ServingAsync(CancellationToken stopping)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(lifetime.ApplicationStarted, stopping);
+        await Task.Delay(Timeout.InfiniteTimeSpan, time, either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        stopping.ThrowIfCancellationRequested();
     }
 
     /// <summary>Looks at the files once. False: something is going on there, look again soon.</summary>
