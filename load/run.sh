@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Measures the edge beside plain YARP and nginx, on this machine and on loopback only: bash load/run.sh small|full
+# Measures the edge beside plain YARP and nginx, on this machine and on loopback only: bash load/run.sh small|full [COMMIT]
+# With COMMIT the edge of that commit takes part too, and a second table has the ratios of the two edges, pair by pair.
 # One nginx is the upstream of all. Every proxy is warmed up once; then they take turns, several rounds, each one alone under
 # load by wrk. Prints medians of requests/s, p50, p99 and processor microseconds per request of the proxy's own processes, with
 # the ratio to plain YARP, and keeps the table in load/results/. Needs nginx and wrk (Debian's packages of these names).
@@ -8,8 +9,10 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 case ${1:-} in
   small) rounds=3 seconds=4 scenarios=("32 128") ;;
   full) rounds=7 seconds=10 scenarios=("32 128" "256 128" "32 16384") ;; # connections, body bytes
-  *) usage "small|full" ;;
+  *) usage "small|full [COMMIT]" ;;
 esac
+earlier=
+[[ -z ${2:-} ]] || earlier=$(git rev-parse --short "$2^{commit}")
 need wrk nginx dotnet
 
 wait_for() { # URL
@@ -35,15 +38,22 @@ edge_configuration() { # PORT ROUTE-KEYS
 JSON
 }
 
-start_edge() { # NAME PORT ROUTE-KEYS
+start_edge() { # NAME PORT ROUTE-KEYS [FOLDER-OF-BINARY]
   mkdir "$work/$1"
   edge_configuration "$2" "$3" >"$work/$1/edgeproxy.json"
-  "$work/EdgeProxy/edgeproxy" run --config "$work/$1" >"$work/$1.log" 2>&1 &
+  "$work/${4:-EdgeProxy}/edgeproxy" run --config "$work/$1" >"$work/$1.log" 2>&1 &
   pids+=($!)
 }
 
 publish src/EdgeProxy
 publish load/PlainYarp
+if [[ $earlier ]]; then
+  mkdir "$work/source" "$work/earlier"
+  git archive "$earlier" | tar -x -C "$work/source"
+  echo "building $earlier" >&2
+  dotnet publish "$work/source/src/EdgeProxy" -c Release -o "$work/earlier" -v q >"$work/build.log" ||
+    { cat "$work/build.log" >&2; exit 1; }
+fi
 
 upstream=$(free_port)
 kilobyte=$(printf 'x%.0s' {1..1024}) # nginx takes texts up to 4 KB, so larger bodies are put together
@@ -68,6 +78,14 @@ launched edge "$port"
 port=$(free_port)
 start_edge edge-limited "$port" ', "RateLimiterPolicy": "ample"'
 launched edge-limited "$port"
+if [[ $earlier ]]; then
+  port=$(free_port)
+  start_edge "edge@$earlier" "$port" "" earlier
+  launched "edge@$earlier" "$port"
+  port=$(free_port)
+  start_edge "edge-limited@$earlier" "$port" ', "RateLimiterPolicy": "ample"' earlier
+  launched "edge-limited@$earlier" "$port"
+fi
 port=$(free_port)
 start_nginx proxy "upstream app { server 127.0.0.1:$upstream; keepalive 256; keepalive_requests 1000000000; }
   server { listen 127.0.0.1:$port; location / { proxy_pass http://app; proxy_http_version 1.1; proxy_set_header Connection ''; } }"
@@ -117,6 +135,15 @@ table() { # CONNECTIONS BYTES
   done
 }
 
+# Neighbours on the machine change from minute to minute: what is measured in the same round is compared with each other.
+pairs() { # CONNECTIONS BYTES
+  printf '\n| median of pairs, of %s | requests/s | p99 ms | CPU us/request |\n|---|--:|--:|--:|\n' "$earlier"
+  for name in edge edge-limited; do
+    paste -d ' ' "$work/$name.$1.$2" "$work/$name@$earlier.$1.$2" | awk '{ print $1 / $6, $3 / $8, $4 / $9 }' >"$work/pairs"
+    printf '| %s | %.2f | %.2f | %.3f |\n' "$name" "$(median 1 "$work/pairs")" "$(median 2 "$work/pairs")" "$(median 3 "$work/pairs")"
+  done
+}
+
 for scenario in "${scenarios[@]}"; do
   read -r connections bytes <<<"$scenario"
   echo "warming up: $connections connections, $bytes bytes" >&2
@@ -131,12 +158,13 @@ result=$(result_of "$1")
 {
   echo "# Load, $1: commit $commit"
   echo
-  echo "Command: \`bash load/run.sh $1\`. Median of $rounds rounds of $seconds s, taken in turns after one warm-up."
+  echo "Command: \`bash load/run.sh $*\`. Median of $rounds rounds of $seconds s, taken in turns after one warm-up."
   echo "Machine: $(machine);"
   echo "load average before the table was written: $(load_average). The load, the proxies and the upstream share it."
   for scenario in "${scenarios[@]}"; do
     read -r connections bytes <<<"$scenario"
     table "$connections" "$bytes"
+    [[ -z $earlier ]] || pairs "$connections" "$bytes"
   done
 } | tee "$result"
 echo "kept in $result" >&2
