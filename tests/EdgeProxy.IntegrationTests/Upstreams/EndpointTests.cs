@@ -119,6 +119,41 @@ public sealed class EndpointTests
         Assert.All(await AddressesAsync(edge), address => Assert.Equal("down", address.GetProperty("state").GetString()));
     }
 
+    [Fact]
+    public async Task Attempts_at_all_addresses_of_a_name_count_for_its_destination_those_that_are_gone_too()
+    {
+        const string Series = "edgeproxy_destination_attempts_total{cluster=\"up\",destination=\"a\",outcome=\"ok\"}";
+        await using var one = Naming("one");
+        await using var other = Naming("other");
+        await using var names = new NameServer(one.EndPoint, other.EndPoint);
+        await using var edge = await StartAsync(names);
+        Assert.Equal(["one", "other"], (await AskAsync(edge, 40)).Keys.Order());
+        Assert.Contains($"{Series} 40\n", await edge.Admin.GetStringAsync("/metrics", Wait.Deadline), StringComparison.Ordinal);
+
+        names.Set(other.EndPoint);
+        await Wait.UntilAsync(async () => (await AddressesAsync(edge)).Count == 1, "an address has gone");
+        await AskAsync(edge, 2);
+        Assert.Contains($"{Series} 42\n", await edge.Admin.GetStringAsync("/metrics", Wait.Deadline), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_order_to_close_the_breaker_of_a_destination_holds_for_all_of_its_addresses()
+    {
+        await using var good = Naming("good");
+        await using var better = Naming("better");
+        await using var names = new NameServer([good.EndPoint, better.EndPoint, .. new[] { "127.0.0.9", "127.0.0.10" }
+            .Select(address => new IPEndPoint(IPAddress.Parse(address), good.EndPoint.Port))]);
+        await using var edge = await StartAsync(names, cluster: "\"LoadBalancingPolicy\": \"RoundRobin\"");
+        await Wait.UntilAsync(
+            async () => (await AskAsync(edge, 4)).Count == 2 && (await StatesAsync(edge)).Count(state => state == "open") == 2,
+            "both breakers are open");
+
+        using var closed = await edge.Admin.DeleteAsync("/v1/clusters/up/destinations/a/breaker", Wait.Deadline);
+
+        Assert.Equal(HttpStatusCode.NoContent, closed.StatusCode);
+        Assert.All(await StatesAsync(edge), state => Assert.Equal("closed", state));
+    }
+
     private static Task<Edge> StartAsync(NameServer names, string cluster = "") =>
         Edge.StartAsync(Edge.OneRoute(Name, cluster: cluster), $$""" "Names": { "Refresh": "1s", "Servers": [ "{{names.Address}}" ] } """);
 
@@ -143,6 +178,9 @@ public sealed class EndpointTests
         var cluster = await edge.Admin.GetFromJsonAsync<JsonElement>("/v1/clusters/up", Wait.Deadline);
         return [.. cluster.GetProperty("destinations")[0].GetProperty("addresses").EnumerateArray()];
     }
+
+    private static async Task<IEnumerable<string?>> StatesAsync(Edge edge) =>
+        (await AddressesAsync(edge)).Select(address => address.GetProperty("breaker").GetProperty("state").GetString());
 
     private static Socket Fill(EndPoint full)
     {
