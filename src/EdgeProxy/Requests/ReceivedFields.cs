@@ -1,13 +1,15 @@
 using System.Collections.Frozen;
+using Microsoft.Extensions.Primitives;
 
 namespace EdgeProxy.Requests;
 
 /// <summary>
 /// Fields of a request that end at the edge, whoever is to read them next: what only a trusted proxy may say, what belongs to one
 /// connection, and twins of such names with underscores. They are removed from the request itself. A copy that is cleaned later is not
-/// enough: matchers, keys of limits and some transforms read the request.
+/// enough: matchers, keys of limits and some transforms read the request. The fields are seen in the one pass that checks them.
 /// </summary>
-internal static class ReceivedFields
+/// <param name="edge">What is known of the peer.</param>
+internal struct ReceivedFields(EdgeContext edge, bool isHttp1)
 {
     private const string ForwardedPrefix = "X-Forwarded-";
     private const string Forwarded = "Forwarded";
@@ -28,21 +30,23 @@ internal static class ReceivedFields
         EdgeFields.RequestId, RealIp, "Transfer-Encoding", "Content-Length", "Content-Type", "Proxy-Authorization", "Keep-Alive",
         EdgeFields.DecisionToken, EdgeFields.Attempt, EdgeFields.Hops);
 
-    /// <summary>Removes them. To be called once, when the edge has read what is for itself.</summary>
-    public static void Clean(IHeaderDictionary fields, EdgeContext edge, bool isHttp1)
-    {
-        List<string>? unwanted = null;
-        foreach (var (name, value) in fields)
-        {
-            if (IsUnwanted(name, edge, isHttp1) || (IsRequestId(name) && value != edge.RequestId))
-            {
-                (unwanted ??= []).Add(name);
-            }
-        }
+    private List<string>? _unwanted;
 
-        if (unwanted is not null)
+    /// <summary>Notes the field if it ends here. The default value of this type, for trailers, notes none.</summary>
+    public void See(string name, StringValues value)
+    {
+        if (edge is not null && (IsUnwanted(name, edge, isHttp1) || (IsRequestId(name) && value != edge.RequestId)))
         {
-            foreach (var name in unwanted)
+            (_unwanted ??= []).Add(name);
+        }
+    }
+
+    /// <summary>Removes what was noted. To be called once, when the edge has read what is for itself.</summary>
+    public readonly void RemoveFrom(IHeaderDictionary fields)
+    {
+        if (_unwanted is not null)
+        {
+            foreach (var name in _unwanted)
             {
                 fields.Remove(name);
             }

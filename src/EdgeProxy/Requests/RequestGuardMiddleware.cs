@@ -31,7 +31,9 @@ internal sealed class RequestGuardMiddleware(RequestDelegate next)
 
         var edge = context.Edge();
         var limits = edge.Revision.Edge.Requests;
-        if ((CheckScheme(context, request) ?? RequestRules.Check(request, limits, isWebSocket, edge.PeerIsTrusted)) is { } error)
+        var received = new ReceivedFields(edge, RequestRules.IsHttp1(request.Protocol));
+        if ((CheckScheme(context, request)
+            ?? RequestRules.Check(request, limits, isWebSocket, edge.PeerIsTrusted, ref received)) is { } error)
         {
             context.Fail(error);
             return Task.CompletedTask;
@@ -44,7 +46,7 @@ internal sealed class RequestGuardMiddleware(RequestDelegate next)
             return Task.CompletedTask;
         }
 
-        ReceivedFields.Clean(request.Headers, edge, RequestRules.IsHttp1(request.Protocol));
+        received.RemoveFrom(request.Headers);
         return next(context);
     }
 

@@ -40,9 +40,11 @@ internal static class RequestRules
     /// <summary>What is wrong with the request; null when nothing is.</summary>
     /// <param name="isWebSocket">An extended CONNECT of HTTP/2 for a WebSocket, the one CONNECT that is served.</param>
     /// <param name="isTrusted">The peer is a proxy whose word for the scheme is taken.</param>
-    public static EdgeError? Check(IHttpRequestFeature request, RequestOptions limits, bool isWebSocket, bool isTrusted) =>
+    /// <param name="received">Is shown each field.</param>
+    public static EdgeError? Check(
+        IHttpRequestFeature request, RequestOptions limits, bool isWebSocket, bool isTrusted, ref ReceivedFields received) =>
         CheckFraming(request)
-        ?? CheckFields(request.Headers, limits)
+        ?? CheckFields(request.Headers, limits, ref received)
         ?? CheckHost(request)
         ?? CheckMethod(request.Method, isWebSocket)
         ?? CheckTarget(request.RawTarget, limits)
@@ -79,12 +81,15 @@ internal static class RequestRules
     }
 
     /// <summary>What is wrong with the fields behind a body; null when nothing is. None says how long it was (RFC 9110, 6.5.1).</summary>
-    public static EdgeError? CheckTrailers(IHeaderDictionary trailers, RequestOptions limits) =>
-        trailers.TransferEncoding.Count > 0 || trailers.ContainsKey("Content-Length")
+    public static EdgeError? CheckTrailers(IHeaderDictionary trailers, RequestOptions limits)
+    {
+        var received = default(ReceivedFields);
+        return trailers.TransferEncoding.Count > 0 || trailers.ContainsKey("Content-Length")
             ? EdgeErrors.MalformedRequest
-            : CheckFields(trailers, limits);
+            : CheckFields(trailers, limits, ref received);
+    }
 
-    private static EdgeError? CheckFields(IHeaderDictionary fields, RequestOptions limits)
+    private static EdgeError? CheckFields(IHeaderDictionary fields, RequestOptions limits, ref ReceivedFields received)
     {
         var bytes = 0L;
         var count = 0;
@@ -107,6 +112,8 @@ internal static class RequestRules
                 bytes += field.Key.Length + value.Length;
                 count++;
             }
+
+            received.See(field.Key, field.Value);
         }
 
         return bytes > limits.HeaderBytes ? EdgeErrors.HeaderTooLarge

@@ -26,7 +26,7 @@ public sealed class RequestRulesTests
 
     [Fact]
     public void The_one_CONNECT_that_is_served_opens_a_WebSocket() =>
-        Assert.Null(RequestRules.Check(Request("CONNECT"), Limits, isWebSocket: true, isTrusted: false));
+        Assert.Null(Check(Request("CONNECT"), isWebSocket: true));
 
     [Theory]
     [InlineData("/%2F", null)]
@@ -184,8 +184,11 @@ public sealed class RequestRulesTests
         Assert.Equal(code, Check(request));
     }
 
-    private static string? Check(HttpRequestFeature request) =>
-        RequestRules.Check(request, Limits, isWebSocket: false, isTrusted: false)?.Code;
+    private static string? Check(HttpRequestFeature request, bool isWebSocket = false)
+    {
+        var received = default(ReceivedFields);
+        return RequestRules.Check(request, Limits, isWebSocket, isTrusted: false, ref received)?.Code;
+    }
 
     private static HttpRequestFeature Request(string method = "GET", string target = "/")
     {
