@@ -99,7 +99,7 @@ internal sealed partial class NameTable(Func<NameKey, Task<ResolvedName>> find, 
                 LogFound(logger, entry.Name);
             }
 
-            entry.Known = found.Equals(entry.Known) ? entry.Known : found;
+            entry.Known = found;
         }
         catch (Exception exception) // of a resolver of the system's or a name server's making: any
         {

@@ -31,6 +31,9 @@ internal sealed class NameServer : IAsyncDisposable
     /// <summary>Seconds that answers hold.</summary>
     public int TimeToLive { get; init; } = 1;
 
+    /// <summary>The priority of an endpoint, by its place.</summary>
+    public Func<int, int> Priority { get; init; } = _ => 0;
+
     /// <summary>From now on the name stands for these; null: nobody answers.</summary>
     public void Set(params IPEndPoint[]? endpoints) => _endpoints = endpoints;
 
@@ -77,7 +80,8 @@ internal sealed class NameServer : IAsyncDisposable
         foreach (var (number, endpoint) in endpoints.Index())
         {
             var target = NameOf(number);
-            Add(answer, 0xC00C, TypeSrv, 1, 0, (ushort)TimeToLive, (ushort)(6 + target.Length), 0, 1, (ushort)endpoint.Port);
+            Add(answer, 0xC00C, TypeSrv, 1, 0, (ushort)TimeToLive, (ushort)(6 + target.Length),
+                (ushort)Priority(number), 1, (ushort)endpoint.Port);
             answer.AddRange(target);
         }
 

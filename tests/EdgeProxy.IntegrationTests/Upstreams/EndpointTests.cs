@@ -27,6 +27,17 @@ public sealed class EndpointTests
         Assert.All(one.Heads, head => Assert.Contains("\r\nHost: orders.test\r\n", head + "\r\n", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public async Task Of_the_targets_of_an_SRV_name_those_of_the_first_priority_get_all_requests()
+    {
+        await using var spare = Naming("spare");
+        await using var first = Naming("first");
+        await using var names = new NameServer(spare.EndPoint, first.EndPoint) { Priority = place => place == 0 ? 20 : 10 };
+        await using var edge = await StartAsync(names);
+
+        Assert.Equal(["first"], (await AskAsync(edge, 20)).Keys);
+    }
+
     [Theory]
     [InlineData("1.1")]
     [InlineData("2")]

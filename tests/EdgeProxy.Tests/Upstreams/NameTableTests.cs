@@ -71,6 +71,7 @@ public sealed class NameTableTests
 
         _find = () => Task.FromResult(At("10.0.0.1") with { TimeToLive = TimeSpan.FromHours(1) });
         table.Refresh(InUse, TimeSpan.Zero);
+        table.Refresh(InUse, TimeSpan.Zero);
         Assert.Equal(2, _lookups);
 
         table.Refresh(new HashSet<NameKey>(), TimeSpan.FromHours(1));
