@@ -113,6 +113,20 @@ public sealed class DrainTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Half_of_the_drain_is_left_to_requests_however_long_new_connections_are_to_be_taken()
+    {
+        var (edge, traffic, _) = await StartAsync("2s", acceptFor: "1h");
+        await using var __ = edge;
+        using var client = new HttpClient();
+        var endless = client.GetStringAsync(traffic);
+        await _begun.Task.WaitAsync(Patience);
+
+        await edge.SignalAsync("TERM");
+        await Assert.ThrowsAsync<HttpRequestException>(() => endless.WaitAsync(Patience));
+        Assert.Equal(0, await edge.ExitAsync());
+    }
+
+    [Fact]
     public async Task An_interrupt_refuses_new_connections_at_once()
     {
         var (edge, traffic, _) = await StartAsync("30s", acceptFor: "20s");

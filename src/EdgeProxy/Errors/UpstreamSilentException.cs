@@ -5,8 +5,6 @@ namespace EdgeProxy.Errors;
 /// </summary>
 internal sealed class UpstreamSilentException() : IOException("The upstream's connection is dead: a ping had no reply.")
 {
-    private int _counted;
-
     /// <summary>The one that lies at the root of a failure; null when it has another root.</summary>
     public static UpstreamSilentException? In(Exception? exception)
     {
@@ -17,7 +15,4 @@ internal sealed class UpstreamSilentException() : IOException("The upstream's co
 
         return (UpstreamSilentException?)exception;
     }
-
-    /// <summary>True for one of all who ask: it is one failure of the destination, whatever was under way.</summary>
-    public bool TryCount() => Interlocked.Exchange(ref _counted, 1) == 0;
 }

@@ -229,8 +229,7 @@ internal sealed class AttemptSender(
     /// What ends with a connection in good order, and what its destination was asked too much for; a dead one counts once.
     /// </summary>
     private static bool IsNoFault(Exception exception) =>
-        Http2Codes.IsEndOfConnection(exception) || Http2Codes.IsCalm(exception)
-        || UpstreamSilentException.In(exception) is { } silent && !silent.TryCount();
+        Http2Codes.IsEndOfConnection(exception) || Http2Codes.IsCalm(exception);
 
     private static bool CanRepeat(HttpRequestException exception) =>
         UpstreamClosedException.In(exception) is { Reused: true }

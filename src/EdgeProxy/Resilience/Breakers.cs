@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 using Yarp.ReverseProxy.Health;
 using Yarp.ReverseProxy.Model;
 
@@ -14,6 +15,7 @@ internal sealed class Breakers(
     private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(100);
 
     private readonly ConcurrentDictionary<ClusterState, ClusterRuntime> _watched = new();
+    private readonly ConditionalWeakTable<Exception, object> _counted = [];
     private readonly Lock _timing = new();
     private readonly BreakerTransitions _transitions = new(metrics, time, logger);
     private ITimer? _timer;
@@ -31,7 +33,7 @@ internal sealed class Breakers(
         }
 
         FailureRow? endedRow = null;
-        verdict = circuit.HasCounted(verdict, cause) ? Verdict.None : verdict;
+        verdict = HasCounted(verdict, cause) ? Verdict.None : verdict;
         if (pass.IsProbe)
         {
             EndProbe(pass, verdict, failure);
@@ -142,6 +144,10 @@ internal sealed class Breakers(
     }
 
     public void Dispose() => _timer?.Dispose();
+
+    /// <summary>The failure of a connection that has counted already, with another request that ran on it.</summary>
+    private bool HasCounted(Verdict verdict, Exception? cause) =>
+        verdict == Verdict.Unreachable && cause?.GetBaseException() is { } root && !_counted.TryAdd(root, root.GetType());
 
     /// <summary>A failure was counted: is it the one too many?</summary>
     private void OpenIfDue(AttemptPass pass, TimeSpan now)

@@ -20,7 +20,6 @@ internal sealed class Circuit(BreakerSettings settings, OpenTimes times)
     private FailureRow? _row;
     private volatile bool _isReachable;
     private int _epoch;
-    private Exception? _lastCause;
     private string? _reason;
     private volatile string? _lastFailure;
     private long _notBefore;
@@ -123,11 +122,6 @@ internal sealed class Circuit(BreakerSettings settings, OpenTimes times)
         (_isReachable, _lastFailure) = (true, AttemptEnd.ShortOfBytes);
         Lengthen(ref _hardRow, ended, client, now);
     }
-
-    /// <summary>The failure of a connection that has counted already, with another request that ran on it.</summary>
-    public bool HasCounted(Verdict verdict, Exception? cause) =>
-        verdict == Verdict.Unreachable && cause?.GetBaseException() is { } root
-        && ReferenceEquals(Interlocked.Exchange(ref _lastCause, root), root);
 
     /// <summary>Why it ought to be open; null when it ought not.</summary>
     public string? ReasonToOpen(TimeSpan now)

@@ -43,6 +43,12 @@ public sealed class RouteWarningTests
             .Replace("\"/{**rest}\"", $"\"{path}\"", StringComparison.Ordinal));
 
     [Theory]
+    [InlineData("true", "unverified_upstream")]
+    [InlineData("false", null)]
+    public void A_certificate_that_nobody_looks_at_is_warned_of(string accepted, string? code) => AssertCode(
+        code, Configurations.Document(cluster: $"\"HttpClient\": {{ \"DangerousAcceptAnyServerCertificate\": {accepted} }}"));
+
+    [Theory]
     [InlineData("""{ "a": { "Address": "http://a:80/" }, "b": { "Address": "https://b:443/" } }""", "", null)]
     [InlineData("""{ "a": { "Address": "http://a:5001/" }, "b": { "Address": "https://b:5001/" } }""", "", "mixed_schemes")]
     [InlineData("""{ "a": { "Address": "https://a:5001/" }, "b": { "Address": "https://b:5001/" } }""", "", null)]

@@ -2,6 +2,7 @@ using System.IO.Pipelines;
 using System.Text;
 using EdgeProxy.Connections;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Xunit;
 
@@ -81,6 +82,46 @@ public sealed class ProtocolChoiceTests
         await (isChoice ? choice.OnConnectionAsync(connection) : choice.OnHttp2Async(connection));
 
         Assert.Equal(isChoice ? 1 : 0, overdue);
+    }
+
+    [Theory]
+    [InlineData("", false)]
+    [InlineData("PRI * HTTP", true)]
+    public async Task A_drain_ends_the_wait_for_a_protocol(string sent, bool isServed)
+    {
+        var input = new Pipe();
+        var served = false;
+        var choice = new ProtocolChoice(
+            _ =>
+            {
+                served = true;
+                return Task.CompletedTask;
+            },
+            new KestrelServerLimits(),
+            _ => Task.CompletedTask,
+            new TimerCount());
+        var connection = new DefaultConnectionContext("id", new Duplex(input.Reader), new Duplex(input.Reader));
+        using var drain = new Drain();
+        connection.Features.Set<IConnectionLifetimeNotificationFeature>(drain);
+        await input.Writer.WriteAsync(Encoding.ASCII.GetBytes(sent), TestContext.Current.CancellationToken);
+        var running = choice.OnConnectionAsync(connection);
+        Assert.False(running.IsCompleted);
+
+        drain.RequestClose();
+
+        await running.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+        Assert.Equal(isServed, served);
+    }
+
+    private sealed class Drain : IConnectionLifetimeNotificationFeature, IDisposable
+    {
+        private readonly CancellationTokenSource _begun = new();
+
+        public CancellationToken ConnectionClosedRequested { get => _begun.Token; set => throw new NotSupportedException(); }
+
+        public void RequestClose() => _begun.Cancel();
+
+        public void Dispose() => _begun.Dispose();
     }
 
     private sealed class Duplex(PipeReader input) : IDuplexPipe

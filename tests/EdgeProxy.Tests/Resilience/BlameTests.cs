@@ -115,29 +115,87 @@ public sealed class BlameTests
     }
 
     [Fact]
-    public void An_opening_by_many_addresses_that_nobody_is_known_behind_does_not_double()
+    public void Failures_that_no_client_can_cause_open_it_beside_those_of_a_client_that_others_contradict()
     {
-        var circuit = new Circuit(new BreakerSettings(), Times);
-        foreach (var name in new[] { "a", "!a" })
+        foreach (var verdict in new[] { Verdict.Unreachable, Verdict.HardFailure })
         {
-            for (var opening = 1; opening <= 3; opening++)
+            var circuit = new Circuit(new BreakerSettings(), Times);
+            circuit.Count(Verdict.Failure, Named("bad"), "status 500", TimeSpan.FromSeconds(1));
+            for (var i = 0; i < 50; i++)
             {
-                for (var i = 0; i < 5; i++)
-                {
-                    circuit.Count(Verdict.HardFailure, Named($"{name}{i}"), "status 503", TimeSpan.FromSeconds(opening));
-                }
-
-                Assert.NotNull(circuit.ReasonToOpen(TimeSpan.FromSeconds(opening)));
-                circuit.Open("why", TimeSpan.FromSeconds(opening), chance: 0.5);
-                circuit.Breaker.Advance(TimeSpan.FromHours(1));
-                for (var probe = 0; probe < Breaker.ProbesNeeded; probe++)
-                {
-                    circuit.Breaker.EndProbe(Verdict.Success, TimeSpan.FromSeconds(opening));
-                }
+                circuit.Count(Verdict.Success, Named("other"), null, TimeSpan.FromSeconds(1));
             }
 
-            Assert.Equal(name == "a" ? 1 : 4, circuit.Breaker.Opens);
+            for (var i = 0; i < 10; i++)
+            {
+                circuit.Count(i == 0 ? Verdict.HardFailure : verdict, Named("bad"), "failed", TimeSpan.FromSeconds(1 + (i / 10.0)));
+            }
+
+            Assert.Equal(verdict == Verdict.Unreachable, circuit.ReasonToOpen(TimeSpan.FromSeconds(2)) is not null);
         }
+    }
+
+    [Fact]
+    public void What_others_did_before_a_client_s_last_success_does_not_contradict_its_failures_after_it()
+    {
+        foreach (var succeeds in new[] { false, true })
+        {
+            var circuit = new Circuit(new BreakerSettings(), Times);
+            circuit.Count(Verdict.HardFailure, Named("one"), "status 500", TimeSpan.FromSeconds(1));
+            for (var i = 0; i < 50; i++)
+            {
+                circuit.Count(Verdict.Success, Named("other"), null, TimeSpan.FromSeconds(1));
+            }
+
+            circuit.Count(succeeds ? Verdict.Success : Verdict.HardFailure, Named("one"), "status 500", TimeSpan.FromSeconds(1));
+            circuit.Count(Verdict.Success, Named("other"), null, TimeSpan.FromSeconds(1));
+            for (var i = 0; i < 10; i++)
+            {
+                circuit.Count(Verdict.HardFailure, Named("one"), "status 500", TimeSpan.FromSeconds(2 + (i / 10.0)));
+            }
+
+            Assert.Equal(succeeds, circuit.ReasonToOpen(TimeSpan.FromSeconds(3)) is not null);
+        }
+    }
+
+    [Fact]
+    public void Successes_are_counted_by_client_no_longer_once_nothing_has_failed_for_the_window()
+    {
+        var counts = new ClientCounts(TimeSpan.FromSeconds(30));
+        counts.Add(Named("one"), failed: true, TimeSpan.FromSeconds(1));
+        counts.Add(Named("one"), failed: false, TimeSpan.FromSeconds(31));
+        Assert.True(counts.IsCounting);
+
+        counts.Add(Named("one"), failed: false, TimeSpan.FromSeconds(32));
+        Assert.False(counts.IsCounting);
+    }
+
+    [Theory]
+    [InlineData("a", 5, 1)]
+    [InlineData("a", 2, 3)]
+    [InlineData("!a", 5, 3)]
+    public void An_opening_by_many_addresses_that_nobody_is_known_behind_does_not_double(string name, int clients, int opens)
+    {
+        var circuit = new Circuit(new BreakerSettings(), Times);
+        for (var opening = 1; opening <= 3; opening++)
+        {
+            for (var i = 0; i < 5; i++)
+            {
+                circuit.Count(
+                    Verdict.HardFailure, Named($"{name}{i % clients}"), "status 503", TimeSpan.FromMilliseconds((opening * 1000) + (i * 150)));
+            }
+
+            var now = TimeSpan.FromMilliseconds((opening * 1000) + 600);
+            Assert.NotNull(circuit.ReasonToOpen(now));
+            circuit.Open("why", now, chance: 0.5);
+            circuit.Breaker.Advance(TimeSpan.FromHours(1));
+            for (var probe = 0; probe < Breaker.ProbesNeeded; probe++)
+            {
+                circuit.Breaker.EndProbe(Verdict.Success, now);
+            }
+        }
+
+        Assert.Equal(opens, circuit.Breaker.Opens);
     }
 
     private static (int Openings, int Opened) Run((string Name, double Rate, string Verdict)[] askers, bool outage)

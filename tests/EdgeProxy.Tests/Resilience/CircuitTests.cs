@@ -120,17 +120,6 @@ public sealed class CircuitTests
     }
 
     [Fact]
-    public void One_connection_counts_as_one_failure_whatever_ran_on_it()
-    {
-        var circuit = new Circuit(new BreakerSettings(), Times);
-        var cause = new IOException("the connection");
-        Assert.False(circuit.HasCounted(Verdict.Unreachable, new HttpRequestException("one", cause)));
-        Assert.True(circuit.HasCounted(Verdict.Unreachable, new HttpRequestException("other", cause)));
-        Assert.False(circuit.HasCounted(Verdict.HardFailure, new HttpRequestException("other", cause)));
-        Assert.False(circuit.HasCounted(Verdict.Unreachable, new IOException("another connection")));
-    }
-
-    [Fact]
     public void Errors_of_some_pages_do_not_open_a_circuit_while_others_are_well()
     {
         var circuit = new Circuit(new BreakerSettings(), Times);

@@ -65,6 +65,26 @@ public sealed class ProbeTurnsTests
     }
 
     [Fact]
+    public void A_client_that_failed_before_it_opened_comes_last_when_it_has_opened_again_too()
+    {
+        _turns.Begin((A, null), anew: true, At(0));
+        _turns.Begin(default, anew: false, At(2));
+        Ask(3, A, C);
+        Assert.Equal([false, true], [_turns.IsTurnOf(A, _askers, At(3)), _turns.IsTurnOf(C, _askers, At(3))]);
+    }
+
+    [Fact]
+    public void A_client_whose_probe_succeeded_gets_its_turn_as_others_do()
+    {
+        _turns.Begin((A, null), anew: true, At(0));
+        _turns.Probe(A, At(1));
+        _turns.Succeed(A);
+        _turns.Probe(B, At(1.5));
+        Ask(2, A, B);
+        Assert.Equal([true, false], [_turns.IsTurnOf(A, _askers, At(2)), _turns.IsTurnOf(B, _askers, At(2))]);
+    }
+
+    [Fact]
     public void It_takes_failures_of_two_clients_where_two_have_asked()
     {
         Ask(1, A, B);
