@@ -69,6 +69,9 @@ internal sealed class EdgeContext(Revision revision, string requestId, long star
     /// <summary>Bytes of the request's body that were read, as far as they came.</summary>
     public long BytesIn { get; set; }
 
+    /// <summary>The body as it arrives from the client; null: the request has none, or may turn into something else.</summary>
+    public IReceivedBody? ReceivedBody { get; set; }
+
     /// <summary>Time that the request waited at bounds of `Concurrency`, in ticks of <see cref="TimeProvider.GetTimestamp"/>.</summary>
     public long QueuedTicks { get; set; }
 

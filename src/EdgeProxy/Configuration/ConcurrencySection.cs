@@ -17,6 +17,12 @@ internal sealed record ConcurrencySettings
 
     /// <summary>How long one may wait. 1 ms to 1 h; default 3 s.</summary>
     public TimeSpan QueueTimeout { get; init; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>Share of Max that one client may hold with slow uploads while others wait. 0.01 to 1; default 0.25.</summary>
+    public double UploadShare { get; init; } = 0.25;
+
+    /// <summary>Slow uploads that one client may hold while others wait: one at least. Null: Max is no bound.</summary>
+    public int? UploadsMax => Max is { } max ? Math.Max(1, (int)(max * UploadShare)) : null;
 }
 
 /// <summary>Key `Concurrency` of routes and clusters.</summary>
@@ -26,6 +32,7 @@ internal static class ConcurrencySection
     private const string MaxPerDestination = nameof(ConcurrencySettings.MaxPerDestination);
     private const string Queue = nameof(ConcurrencySettings.Queue);
     private const string QueueTimeout = nameof(ConcurrencySettings.QueueTimeout);
+    private const string UploadShare = nameof(ConcurrencySettings.UploadShare);
 
     private static readonly NumberShape Many = new(1, 1_000_000);
 
@@ -37,14 +44,18 @@ internal static class ConcurrencySection
         "How long one waits before it is refused.")
     { Default = "3s" };
 
+    private static readonly Key Uploads = new(UploadShare, new RatioShape(0.01m, 1),
+        "Share of `Max`, one request at least, that one client may hold with slow uploads while requests of others wait.")
+    { Default = "0.25" };
+
     public static ObjectShape Shape { get; } = new(
         new Key(Max, Many, "Requests, streams and WebSockets under way at once. Absent: no bound."),
         new Key(MaxPerDestination, Many, "The same for each destination; one that is full is passed over. Absent: no bound."),
-        Waiting, Patience);
+        Waiting, Patience, Uploads);
 
     public static ObjectShape OfRoute { get; } = new(
         new Key(Max, Many, "Requests, streams and WebSockets under way at once.") { Required = true },
-        Waiting, Patience);
+        Waiting, Patience, Uploads);
 
     /// <summary>Null when nothing is bounded.</summary>
     public static ConcurrencySettings? Bind(Section section)
@@ -55,6 +66,7 @@ internal static class ConcurrencySection
             MaxPerDestination = section.Knows(MaxPerDestination) ? (int?)section.OptionalNumber(MaxPerDestination) : null,
             Queue = (int)section.Number(Queue),
             QueueTimeout = section.Duration(QueueTimeout),
+            UploadShare = section.OptionalRatio(UploadShare) ?? 0,
         };
         return settings is { Max: null, MaxPerDestination: null } ? null : settings;
     }

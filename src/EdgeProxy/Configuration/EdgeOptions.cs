@@ -89,6 +89,12 @@ internal sealed record RequestOptions
 
     /// <summary>Request body. 0 to 2^53; default 30000000. More is 413. Not for gRPC and upgraded connections.</summary>
     public long BodyBytes { get; init; } = 30_000_000;
+
+    /// <summary>
+    /// How long the edge may wait for a client to send a body, all waits together. 1 s to 24 h; null: no bound. More is 408. Not for gRPC
+    /// and upgraded connections.
+    /// </summary>
+    public TimeSpan? UploadTimeout { get; init; }
 }
 
 /// <summary>How many connections traffic may have open, and what one of HTTP/2 may hold.</summary>

@@ -45,6 +45,9 @@ internal static class EdgeSection
             "Request body, in bytes. More is 413. Not for upgraded connections, nor for gRPC over HTTP/2 on both sides; "
             + "a route's MaxRequestBodySize overrides it.")
         { Default = "30000000" },
+        new Key("UploadTimeout", new DurationShape(TimeSpan.FromSeconds(1), TimeSpan.FromHours(24)),
+            "How long the edge may wait for a client to send a body, all waits together. More is 408. Not for upgraded connections, nor "
+            + "for gRPC over HTTP/2 on both sides. Absent: as long as 240 bytes a second arrive."),
         new Key("MaxHops", new NumberShape(1, 100),
             "Edges that a request may have come through, as `X-Edge-Hops` counts them. As many or more is 508: a route leads back.")
         { Default = "10" });
@@ -117,6 +120,7 @@ internal static class EdgeSection
                 HeaderCount = (int)requests.Number("HeaderCount"),
                 TargetBytes = (int)requests.Number("TargetBytes"),
                 BodyBytes = requests.Number("BodyBytes"),
+                UploadTimeout = requests.OptionalDuration("UploadTimeout"),
                 MaxHops = (int)requests.Number("MaxHops"),
             },
             Connections = new ConnectionLimits

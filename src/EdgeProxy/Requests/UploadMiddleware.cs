@@ -34,6 +34,7 @@ internal sealed class UploadMiddleware(RequestDelegate next, TimeProvider time)
 
         var upload = new UploadStream(context.Request.BodyReader, limit, context.Edge(), time)
         {
+            Longest = context.Edge().Revision.Edge.Requests.UploadTimeout,
             IsBounded = !isGrpc,
             AtEnd = () => FaultOfTrailers(context),
         };
@@ -43,6 +44,7 @@ internal sealed class UploadMiddleware(RequestDelegate next, TimeProvider time)
         }
 
         context.Request.Body = upload;
+        context.Edge().ReceivedBody = upload;
         context.Response.RegisterForDispose(upload);
         return next(context);
     }

@@ -7,7 +7,7 @@ namespace EdgeProxy.Requests;
 /// A request's body that may not grow beyond a bound, nor trickle. Only the time that a read waits for the client counts:
 /// an upstream that reads slowly is not the client's fault. One timer an upload, and only once the client has kept us waiting.
 /// </summary>
-internal sealed class UploadStream(PipeReader source, long limit, EdgeContext edge, TimeProvider time) : BodyStream
+internal sealed class UploadStream(PipeReader source, long limit, EdgeContext edge, TimeProvider time) : BodyStream, IReceivedBody
 {
     /// <summary>Fewest bytes a second, measured over all the time waited once <see cref="Grace"/> is used up.</summary>
     public const int BytesPerSecond = 240;
@@ -34,6 +34,22 @@ internal sealed class UploadStream(PipeReader source, long limit, EdgeContext ed
     public bool IsBounded
     {
         init => _isBounded = value;
+    }
+
+    /// <summary>How long the client may be waited for in all; null: as long as its pace holds.</summary>
+    public TimeSpan? Longest { private get; init; }
+
+    public TimeSpan WaitedForClient => Volatile.Read(ref _waitingSince) is var since and not 0 && _isBounded
+        ? TimeSpan.FromTicks(Volatile.Read(ref _waitedTicks)) + time.GetElapsedTime(since)
+        : TimeSpan.Zero;
+
+    public void GiveWay()
+    {
+        if (Volatile.Read(ref _waitingSince) != 0)
+        {
+            _isTooSlow = true;
+            Wake();
+        }
     }
 
     /// <summary>Bounds size and pace from now on. What has been read counts.</summary>
@@ -74,7 +90,7 @@ internal sealed class UploadStream(PipeReader source, long limit, EdgeContext ed
         }
         catch (OperationCanceledException) when (_isTooSlow)
         {
-            throw new BadHttpRequestException("The body arrives too slowly.", StatusCodes.Status408RequestTimeout);
+            throw TooSlow();
         }
         catch (Exception exception) when (exception is InvalidOperationException or IOException { InnerException: OverflowException })
         {
@@ -98,7 +114,7 @@ internal sealed class UploadStream(PipeReader source, long limit, EdgeContext ed
         if (result.IsCanceled)
         {
             source.AdvanceTo(result.Buffer.Start);
-            throw new OperationCanceledException("The body is not waited for any more.");
+            throw _isTooSlow ? TooSlow() : new OperationCanceledException("The body is not waited for any more.");
         }
 
         var count = (int)Math.Min(result.Buffer.Length, buffer.Length);
@@ -114,6 +130,8 @@ internal sealed class UploadStream(PipeReader source, long limit, EdgeContext ed
         return count == 0 && result.IsCompleted && AtEnd?.Invoke() is { } error ? throw error : count;
     }
 
+    private static BadHttpRequestException TooSlow() => new("The body arrives too slowly.", StatusCodes.Status408RequestTimeout);
+
     private void CheckPace()
     {
         var since = Volatile.Read(ref _waitingSince);
@@ -124,7 +142,7 @@ internal sealed class UploadStream(PipeReader source, long limit, EdgeContext ed
 
         var waiting = time.GetElapsedTime(since);
         var waited = TimeSpan.FromTicks(Volatile.Read(ref _waitedTicks)) + waiting;
-        if (waiting >= Idle || (waited >= Grace && Volatile.Read(ref _bytes) < waited.TotalSeconds * BytesPerSecond))
+        if (waiting >= Idle || waited >= Longest || (waited >= Grace && Volatile.Read(ref _bytes) < waited.TotalSeconds * BytesPerSecond))
         {
             _isTooSlow = true;
             Wake();

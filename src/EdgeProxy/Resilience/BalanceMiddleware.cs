@@ -38,12 +38,14 @@ internal sealed class BalanceMiddleware(RequestDelegate next, Balancer balancer,
             return;
         }
 
+        var upload = gate.Uploads.Enter(context.Edge());
         try
         {
             await GoOn(context, proxy, waiter.Pass, waiter.RetryAfter);
         }
         finally
         {
+            gate.Uploads.Leave(upload);
             gate.Leave();
         }
     }

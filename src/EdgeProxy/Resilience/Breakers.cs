@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Runtime.CompilerServices;
 using Yarp.ReverseProxy.Health;
 using Yarp.ReverseProxy.Model;
 
@@ -15,9 +14,9 @@ internal sealed class Breakers(
     private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(100);
 
     private readonly ConcurrentDictionary<ClusterState, ClusterRuntime> _watched = new();
-    private readonly ConditionalWeakTable<Exception, object> _counted = [];
-    private readonly Lock _timing = new();
     private readonly BreakerTransitions _transitions = new(metrics, time, logger);
+    private readonly CountedCauses _counted = new();
+    private readonly Lock _timing = new();
     private ITimer? _timer;
 
     public TimeSpan Now => time.GetElapsedTime(0);
@@ -33,7 +32,7 @@ internal sealed class Breakers(
         }
 
         FailureRow? endedRow = null;
-        verdict = HasCounted(verdict, cause) ? Verdict.None : verdict;
+        verdict = verdict == Verdict.Unreachable && !_counted.TryCount(cause) ? Verdict.None : verdict;
         if (pass.IsProbe)
         {
             EndProbe(pass, verdict, failure);
@@ -132,8 +131,7 @@ internal sealed class Breakers(
         lock (ClusterRuntime.Of(cluster).Changing)
         {
             var circuit = destination is null ? ClusterRuntime.Of(cluster).Circuit : DestinationRuntime.Of(destination).Circuit;
-            var wasClosed = circuit.Breaker.State == BreakerState.Closed;
-            var now = Now;
+            var (wasClosed, now) = (circuit.Breaker.State == BreakerState.Closed, Now);
             circuit.Close(now);
             if (!wasClosed)
             {
@@ -144,10 +142,6 @@ internal sealed class Breakers(
     }
 
     public void Dispose() => _timer?.Dispose();
-
-    /// <summary>The failure of a connection that has counted already, with another request that ran on it.</summary>
-    private bool HasCounted(Verdict verdict, Exception? cause) =>
-        verdict == Verdict.Unreachable && cause?.GetBaseException() is { } root && !_counted.TryAdd(root, root.GetType());
 
     /// <summary>A failure was counted: is it the one too many?</summary>
     private void OpenIfDue(AttemptPass pass, TimeSpan now)

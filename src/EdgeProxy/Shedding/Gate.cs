@@ -22,6 +22,9 @@ internal sealed class Gate(ConcurrencySettings bounds)
 
     public int Waiting => Volatile.Read(ref _waiting);
 
+    /// <summary>Those inside whose bodies still arrive.</summary>
+    public GateUploads Uploads { get; } = new();
+
     /// <summary>Other bounds, for all that come and for those that wait. Nobody who is inside or waits is turned away by them.</summary>
     public void Apply(ConcurrencySettings bounds)
     {
@@ -53,12 +56,14 @@ internal sealed class Gate(ConcurrencySettings bounds)
         return taken;
     }
 
-    /// <summary>Stands at the queue's end, if there is room in it. Its turn may have come when this returns.</summary>
+    /// <summary>
+    /// Stands at the queue's end, if there is room in it, or an upload is about to give way. Its turn may have come when this returns.
+    /// </summary>
     public bool TryQueue(GateWaiter waiter)
     {
         lock (_queueing)
         {
-            if (_queue.Count >= _bounds.Queue)
+            if (_queue.Count >= _bounds.Queue + Uploads.Leaving)
             {
                 return false;
             }

@@ -23,6 +23,7 @@ internal sealed class GateQueue
     /// <summary>For a request that did not get in at once. False: it has failed, and its failure is set.</summary>
     public async ValueTask<bool> WaitAsync(Gate gate, GateWaiter waiter, HttpContext context)
     {
+        gate.Uploads.MakeRoom(context.Edge().Client, gate.Bounds, gate.Waiting + 1, _time.GetElapsedTime(0));
         if (!gate.TryQueue(waiter))
         {
             context.Fail(EdgeErrors.ConcurrencyLimit, RetryAfter);
@@ -35,6 +36,7 @@ internal sealed class GateQueue
         using (_time.CreateTimer(
             static state => ((GateWaiter)state!).StopWaiting(WaitOutcome.TimedOut),
             waiter, gate.Bounds.QueueTimeout, Timeout.InfiniteTimeSpan))
+        using (gate.Uploads.IsEmpty ? null : _time.CreateTimer(_ => MakeRoom(gate, edge), null, GateUploads.Slow, GateUploads.Slow))
         using (context.RequestAborted.UnsafeRegister(static state => ((GateWaiter)state!).StopWaiting(WaitOutcome.GivenUp), waiter))
         {
             outcome = await waiter.Outcome;
@@ -56,4 +58,7 @@ internal sealed class GateQueue
                 return true;
         }
     }
+
+    private void MakeRoom(Gate gate, EdgeContext edge) =>
+        gate.Uploads.MakeRoom(edge.Client, gate.Bounds, gate.Waiting, _time.GetElapsedTime(0));
 }

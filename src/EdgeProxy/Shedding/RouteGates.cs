@@ -66,12 +66,14 @@ internal sealed class RouteGates(GateQueue queue) : IConfigChangeListener
             return;
         }
 
+        var upload = gate.Uploads.Enter(context.Edge());
         try
         {
             await next(context);
         }
         finally
         {
+            gate.Uploads.Leave(upload);
             gate.Leave();
         }
     };

@@ -181,8 +181,8 @@ public sealed class BlameTests
         {
             for (var i = 0; i < 5; i++)
             {
-                circuit.Count(
-                    Verdict.HardFailure, Named($"{name}{i % clients}"), "status 503", TimeSpan.FromMilliseconds((opening * 1000) + (i * 150)));
+                var at = TimeSpan.FromMilliseconds((opening * 1000) + (i * 150));
+                circuit.Count(Verdict.HardFailure, Named($"{name}{i % clients}"), "status 503", at);
             }
 
             var now = TimeSpan.FromMilliseconds((opening * 1000) + 600);
