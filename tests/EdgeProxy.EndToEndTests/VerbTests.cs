@@ -9,7 +9,7 @@ public sealed class VerbTests
     private const string Good = """
         {
           "ReverseProxy": {
-            "Routes": { "all": { "ClusterId": "app", "Match": { "Path": "/{**rest}" } } },
+            "Routes": { "all": { "ClusterId": "app", "Match": { "Path": "/{**rest}" }, "Timeout": "9s" } },
             "Clusters": { "app": { "Destinations": { "a": { "Address": "http://127.0.0.1:1/" } } } }
           }
         }

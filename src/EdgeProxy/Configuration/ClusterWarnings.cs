@@ -25,6 +25,51 @@ internal static partial class ClusterWarnings
                 CheckGrpc(route, cluster, faults);
             }
         }
+
+        foreach (var routes in draft.Routes.GroupBy(route => route.Config.ClusterId ?? "", StringComparer.OrdinalIgnoreCase))
+        {
+            if (clusters.TryGetValue(routes.Key, out var cluster))
+            {
+                var section = cluster.Entry.Section;
+                CheckWaits(section, [.. routes.Where(route => !BoundsWait(route.Entry.Section, section))], faults);
+            }
+        }
+    }
+
+    /// <summary>
+    /// A destination that hangs is then waited for as long as `Idle` says for all, which is longer than most clients wait: they leave,
+    /// and what they leave looks like their own doing. Said once a cluster, of its first such route.
+    /// </summary>
+    private static void CheckWaits(Section cluster, IReadOnlyList<RouteDraft> unbounded, FaultList faults)
+    {
+        if (unbounded.Count > 0)
+        {
+            var member = unbounded[0].Entry.Member;
+            var others = unbounded.Count > 1 ? $" (and {unbounded.Count - 1} more of the cluster)" : "";
+            var idle = DurationText.Format(cluster.Object("HttpRequest").Duration("ActivityTimeout"));
+            faults.Warn(
+                FaultCodes.UnboundedWait, member.Place, member.Value.Path,
+                $"nothing bounds the wait for a response{others} but the {idle} of silence that hold everywhere: "
+                + "write Timeouts.ResponseHeaders for the cluster, or the route's Timeout");
+        }
+    }
+
+    /// <summary>Somebody has said how long a response, or a client, may take: any bound that is written counts.</summary>
+    private static bool BoundsWait(Section route, Section cluster) =>
+        Writes(route, "Timeout", "AbandonedAfter") || Writes(cluster.Object("HttpRequest"), "ActivityTimeout")
+        || Writes((route.Has("Timeouts") ? route : cluster).Object("Timeouts"), "PerTry", "ResponseHeaders", "Idle");
+
+    private static bool Writes(Section section, params ReadOnlySpan<string> keys)
+    {
+        foreach (var key in keys)
+        {
+            if (section.Has(key) || section.IsUnknown(key))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     /// <summary>A port speaks TLS or it does not, mostly on all machines of a cluster alike.</summary>

@@ -88,6 +88,7 @@ internal static class FaultCodes
     public const string NoClientCertificate = "no_client_certificate";
     public const string MixedSchemes = "mixed_schemes";
     public const string NoWeight = "no_weight";
+    public const string UnboundedWait = "unbounded_wait";
     public const string IdleBelowPerTry = "idle_below_per_try";
     public const string GrpcNeedsHttp2 = "grpc_needs_http2";
     public const string ShortEvery = "short_every";

@@ -132,7 +132,7 @@ public sealed class ReloadFolderTests : IAsyncLifetime
             "both files are named while the routes are still there");
         await ServesAsync("/extra", "one");
         await Wait.UntilAsync(() => Status.Count(ReloadResult.Accepted) == 1, "the change is taken");
-        Assert.Equal(["ignored_file", "ignored_file"], Status.Last.Warnings.Select(warning => warning.Code));
+        Assert.Equal(2, Status.Last.Warnings.Count(warning => warning.Code == "ignored_file"));
     }
 
     [Fact]

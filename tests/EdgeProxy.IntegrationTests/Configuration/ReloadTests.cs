@@ -18,7 +18,7 @@ public sealed class ReloadTests : IAsyncLifetime
 
     private string One => Edge.Document(Edge.OneRoute(_one.Address));
 
-    private string Two => Edge.Document(Edge.OneRoute(_two.Address));
+    private string Two => Edge.Document(Edge.OneRoute(_two.Address, "\"Timeout\": \"1m\""));
 
     private ReloadStatus Status => _edge.Services.GetRequiredService<ReloadStatus>();
 

@@ -12,6 +12,8 @@ public sealed class SlowUploadTests
 {
     private const string Head = "POST / HTTP/1.1\r\nHost: e\r\nContent-Length: 3\r\n\r\na";
 
+    private volatile bool _isOver;
+
     [Theory]
     [InlineData(true, 0)]
     [InlineData(true, 1)]
@@ -23,10 +25,10 @@ public sealed class SlowUploadTests
         var bound = $"\"Concurrency\": {{ \"Max\": 2, \"Queue\": {queue}, \"QueueTimeout\": \"1m\" }}";
         await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address, isRoute ? bound : "", isRoute ? "" : bound));
         using var first = await OpenAsync(edge, "127.0.0.2");
-        await first.SendAsync(Head);
+        var firstSends = DripAsync(first);
         await UntilAsync(edge, isRoute, used: 1, queued: 0);
         using var second = await OpenAsync(edge, "127.0.0.2");
-        await second.SendAsync(Head);
+        var secondSends = DripAsync(second);
         await UntilAsync(edge, isRoute, used: 2, queued: 0);
 
         var answers = new List<(HttpStatusCode, string)>();
@@ -41,10 +43,12 @@ public sealed class SlowUploadTests
 
         Assert.All(answers.SkipLast(1), answer => Assert.Equal((HttpStatusCode.ServiceUnavailable, "concurrency_limit"), answer));
         Assert.True(queue == 0 || answers.Count == 1);
-        await second.SendAsync("bc");
-        Assert.Contains("read 3", await second.ReadUntilAsync("read 3"), StringComparison.Ordinal);
         var ended = await first.ReadToEndAsync(); // the one that was waited for longest
         Assert.Equal((408, "request_timeout"), (ended.Status, ended.Code));
+        Assert.False(await firstSends);
+        _isOver = true;
+        Assert.True(await secondSends);
+        Assert.Contains("read ", await second.ReadUntilAsync("read "), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -100,6 +104,27 @@ public sealed class SlowUploadTests
         using var body = new MemoryStream();
         await context.Request.Body.CopyToAsync(body, context.RequestAborted);
         await context.Response.WriteAsync($"read {body.Length}");
+    }
+
+    /// <summary>Sends a body at twice the pace that any upload must keep. False: the edge has ended it.</summary>
+    private async Task<bool> DripAsync(RawClient client)
+    {
+        try
+        {
+            await client.SendAsync("POST / HTTP/1.1\r\nHost: e\r\nTransfer-Encoding: chunked\r\n\r\n");
+            while (!_isOver)
+            {
+                await client.SendAsync("80\r\n" + new string('x', 128) + "\r\n");
+                await Task.Delay(250, Wait.Deadline);
+            }
+
+            await client.SendAsync("0\r\n\r\n");
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
     }
 
     private static async Task<RawClient> OpenAsync(Edge edge, string from)

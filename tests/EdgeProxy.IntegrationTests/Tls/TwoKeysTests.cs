@@ -57,7 +57,8 @@ public sealed class TwoKeysTests : IDisposable
     {
         TestCertificate.Write(_folder, "again", "A.example");
         var file = Path.Combine(_folder, "edgeproxy.json");
-        File.WriteAllText(file, Edge.Document(Edge.OneRoute("http://127.0.0.1:1/"), listen: Listener("elliptic", "rsa", "again")));
+        var sections = Edge.OneRoute("http://127.0.0.1:1/", "\"Timeout\": \"9s\"");
+        File.WriteAllText(file, Edge.Document(sections, listen: Listener("elliptic", "rsa", "again")));
 
         var read = ConfigurationReader.Read(file, TimeProvider.System);
 

@@ -128,6 +128,36 @@ public sealed class RouteWarningTests
         Assert.Equal(code is null ? [] : [code], Configurations.Read(files).Faults.Select(fault => fault.Code));
     }
 
+    [Theory]
+    [InlineData("", "", true)]
+    [InlineData("\"Timeout\": \"30s\"", "", false)]
+    [InlineData("\"AbandonedAfter\": \"1m\"", "", false)]
+    [InlineData("\"Timeouts\": { \"PerTry\": \"10s\" }", "", false)]
+    [InlineData("", "\"Timeouts\": { \"ResponseHeaders\": \"10s\" }", false)]
+    [InlineData("", "\"Timeouts\": { \"Idle\": \"10s\" }", false)]
+    [InlineData("", "\"Timeouts\": { \"Connect\": \"1s\" }", true)]
+    [InlineData("", "\"HttpRequest\": { \"ActivityTimeout\": \"20s\" }", false)]
+    public void A_route_on_which_nothing_bounds_the_wait_for_a_response_is_warned_of(string route, string cluster, bool isWarned)
+    {
+        var read = Configurations.ReadAll([("a.json", Configurations.Document(route, cluster))]);
+
+        Assert.Equal(isWarned ? ["unbounded_wait"] : [], read.Faults.Select(fault => fault.Code));
+        Assert.All(read.Faults, fault => Assert.Equal("$.ReverseProxy.Routes.r", fault.Path));
+    }
+
+    [Fact]
+    public void Waits_without_a_bound_are_said_once_a_cluster()
+    {
+        var read = Configurations.ReadAll([("a.json", Configurations.Document().Replace(
+            "\"Routes\": {",
+            """
+            "Routes": { "p": { "ClusterId": "C", "Match": { "Path": "/p" } }, "q": { "ClusterId": "c", "Match": { "Path": "/q" } },
+            """,
+            StringComparison.Ordinal))]);
+
+        Assert.Contains("(and 2 more of the cluster)", Assert.Single(read.Faults).Message, StringComparison.Ordinal);
+    }
+
     private static ImmutableArray<Fault> AssertCode(string? code, string document)
     {
         var read = Configurations.Read(document);

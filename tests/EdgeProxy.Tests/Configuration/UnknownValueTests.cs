@@ -10,6 +10,8 @@ namespace EdgeProxy.Tests.Configuration;
 /// <summary>Where a variable is not looked at, its value may be anything: nothing is wrong with it, and nothing told of it.</summary>
 public sealed class UnknownValueTests
 {
+    private const string Bounded = "\"Timeout\": \"9s\"";
+
     private static readonly JsonDocumentOptions Lenient = new() { AllowTrailingCommas = true, CommentHandling = JsonCommentHandling.Skip };
 
     public static TheoryData<string> Samples() => [.. Directory
@@ -103,14 +105,15 @@ public sealed class UnknownValueTests
         Assert.Equal("", right);
 
         static string Hosts(string guess) =>
-            Configurations.Document().Replace("\"Path\"", $"\"Hosts\": [ \"${{TEXT}}\", \"{guess}\" ], \"Path\"", StringComparison.Ordinal);
+            Configurations.Document(Bounded).Replace(
+                "\"Path\"", $"\"Hosts\": [ \"${{TEXT}}\", \"{guess}\" ], \"Path\"", StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_default_stands_where_a_variable_is_not_looked_at()
     {
-        Assert.Equal(["out_of_range"], CodesOf(Configurations.Document(route: "\"Cost\": \"${X:-0}\"")));
-        Assert.Empty(CodesOf(Configurations.Document(route: "\"Cost\": \"${X:-1}\"")));
+        Assert.Equal(["out_of_range"], CodesOf(Configurations.Document(route: Bounded + ", \"Cost\": \"${X:-0}\"")));
+        Assert.Empty(CodesOf(Configurations.Document(route: Bounded + ", \"Cost\": \"${X:-1}\"")));
     }
 
     /// <summary>As over the wire, in a process that has the variables.</summary>

@@ -15,8 +15,9 @@ public sealed class DocumentPropertyTests
         { "Edge": { "Name": "e", "Listen": [ { "Url": "http://*:80", "Protocols": "Http1" } ], "TrustedProxies": [ "10.0.0.0/8" ] },
           "RateLimits": { "p": { "Per": "Header:X", "Limits": [ { "Name": "s", "Capacity": 1, "Refill": 1, "Every": "1s" } ] } },
           "ReverseProxy": {
-            "Routes": { "r": { "ClusterId": "c", "RateLimits": [ "p" ], "Match": { "Path": "/{a:int}/{**rest}", "Hosts": [ "a.com" ],
-                        "Headers": [ { "Name": "X", "Values": [ "${V:-1}" ] } ] }, "Transforms": [ { "PathPattern": "/x/{a}" } ] } },
+            "Routes": { "r": { "ClusterId": "c", "Timeout": "9s", "RateLimits": [ "p" ], "Match": { "Path": "/{a:int}/{**rest}",
+                        "Hosts": [ "a.com" ], "Headers": [ { "Name": "X", "Values": [ "${V:-1}" ] } ] },
+                        "Transforms": [ { "PathPattern": "/x/{a}" } ] } },
             "Clusters": { "c": { "Destinations": { "d": { "Address": "http://127.0.0.1:5001/" } },
                                  "HealthCheck": { "Active": { "Enabled": true, "Interval": "00:00:01", "Path": "/h" } } } } } }
         """;

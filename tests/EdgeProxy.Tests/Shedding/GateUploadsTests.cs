@@ -34,7 +34,9 @@ public sealed class GateUploadsTests
     {
         var lone = Enter("10.0.0.1");
         Pass(1);
-        var (first, second, third) = (Enter("10.0.0.2"), Enter("10.0.0.2"), Enter("10.0.0.2"));
+        var first = Enter("10.0.0.2");
+        Pass(0.1);
+        var (second, third) = (Enter("10.0.0.2"), Enter("10.0.0.2"));
         Pass(1);
 
         MakeRoom(waiting: 5);
@@ -59,6 +61,20 @@ public sealed class GateUploadsTests
             MakeRoom(waiting);
             Assert.Equal(waiting, _uploads.Leaving);
         }
+    }
+
+    [Fact]
+    public void However_many_requests_come_at_once_uploads_are_looked_at_ten_times_a_second()
+    {
+        EnterMany("10.0.0.2", 8);
+        Pass(2);
+
+        for (var i = 0; i < 5; i++)
+        {
+            _uploads.MakeRoom(Other, Eight, waiting: 5, _time.GetElapsedTime(0));
+        }
+
+        Assert.Equal(1, _uploads.Leaving);
     }
 
     [Theory]
