@@ -27,6 +27,16 @@ public sealed class ClientSocketsTests
     }
 
     [Fact]
+    public void Nobody_is_waited_for_when_no_connection_is_open()
+    {
+        var sockets = new ClientSockets(
+            Options.Create(new SocketTransportOptions()), new Descriptors(), new Boundless(), TimeProvider.System,
+            NullLoggerFactory.Instance);
+
+        Assert.True(sockets.WhenAllClosed().IsCompletedSuccessfully);
+    }
+
+    [Fact]
     public async Task A_connection_takes_a_descriptor_from_its_accept_until_its_socket_is_closed()
     {
         var descriptors = new Descriptors();

@@ -60,6 +60,46 @@ public sealed class DrainTests
     }
 
     [Fact]
+    public async Task An_error_on_a_connection_that_was_open_already_is_told_to_close_too()
+    {
+        await using var edge = await Edge.StartAsync(
+            Edge.OneRoute("http://127.0.0.1:1/").Replace("/{**rest}", "/only", StringComparison.Ordinal));
+        using var client = await RawClient.OpenAsync(edge.Uri);
+        await client.SendAsync("HEAD /none HTTP/1.1\r\nHost: test\r\n\r\n");
+        Assert.DoesNotContain("Connection: close", await client.ReadHeadAsync());
+
+        var stopping = edge.StopAsync(Long);
+        await RefusedAsync(edge);
+        await client.SendAsync("HEAD /none HTTP/1.1\r\nHost: test\r\n\r\n");
+
+        var head = await client.ReadHeadAsync();
+        Assert.StartsWith("HTTP/1.1 404 ", head, StringComparison.Ordinal);
+        Assert.Contains("\r\nConnection: close\r\n", head);
+        await stopping.WaitAsync(Wait.Patience);
+    }
+
+    [Fact]
+    public async Task An_upgrade_on_a_connection_that_was_open_already_says_upgrade_and_not_close()
+    {
+        await using var upstream = WebSocketPeers.RawUpstream(connection => connection.StayAsync());
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address));
+        using var client = await RawClient.OpenAsync(edge.Uri);
+        await client.SendAsync("GET /");
+
+        var stopping = edge.StopAsync(Long);
+        await RefusedAsync(edge);
+        await client.SendAsync(
+            " HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+
+        var head = await client.ReadHeadAsync();
+        Assert.StartsWith("HTTP/1.1 101 ", head, StringComparison.Ordinal);
+        Assert.Contains("\r\nConnection: Upgrade\r\n", head);
+        client.Dispose();
+        await stopping.WaitAsync(Wait.Patience);
+    }
+
+    [Fact]
     public async Task An_idle_connection_does_not_hold_the_drain_up()
     {
         await using var upstream = await Upstream.StartAsync("hello");

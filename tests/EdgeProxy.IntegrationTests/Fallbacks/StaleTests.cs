@@ -206,6 +206,55 @@ public sealed class StaleTests : IAsyncLifetime
         Assert.InRange(readings.Gauges()["edgeproxy_stale_bytes{}"], Most / 2, Most);
     }
 
+    [Theory]
+    [InlineData("If-Unmodified-Since: Thu, 01 Jan 1970 00:00:00 GMT")]
+    [InlineData("If-Match: \"other\"")]
+    public async Task A_condition_that_only_the_upstream_can_judge_is_not_given_what_was_kept(string line)
+    {
+        await using var edge = await StartAsync();
+        await edge.Client.GetStringAsync("/", Wait.Deadline);
+        _trouble = "503";
+        using var request = Request(line);
+
+        using var answer = await edge.Client.SendAsync(request, Wait.Deadline);
+
+        Assert.Equal("static", await answer.Content.ReadAsStringAsync(Wait.Deadline));
+    }
+
+    [Fact]
+    public async Task More_than_may_be_recorded_at_once_takes_no_room_from_later_answers()
+    {
+        const int Many = 80;
+        var begun = 0;
+        var all = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var upstream = await Upstream.StartAsync(async context =>
+        {
+            if (_trouble.Length > 0)
+            {
+                context.Response.StatusCode = 503;
+                return;
+            }
+
+            await context.Response.Body.WriteAsync(new byte[900_000]);
+            if (context.Request.Path == "/many")
+            {
+                if (Interlocked.Increment(ref begun) == Many)
+                {
+                    all.SetResult();
+                }
+
+                await all.Task.WaitAsync(context.RequestAborted);
+            }
+        });
+        await using var edge = await StartAsync(address: upstream.Address);
+        await Task.WhenAll(Enumerable.Range(0, Many).Select(i => edge.Client.GetByteArrayAsync($"/many?q={i}", Wait.Deadline)));
+        await edge.Client.GetByteArrayAsync("/later", Wait.Deadline);
+
+        _trouble = "503";
+
+        Assert.Equal(900_000, (await edge.Client.GetByteArrayAsync("/later", Wait.Deadline)).Length);
+    }
+
     [Fact]
     public async Task An_answer_that_is_too_old_is_not_given()
     {

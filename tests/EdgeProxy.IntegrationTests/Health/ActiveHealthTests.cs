@@ -144,6 +144,26 @@ public sealed class ActiveHealthTests
     }
 
     [Fact]
+    public async Task Probes_that_fail_in_turn_with_others_that_pass_are_not_failures_in_a_row()
+    {
+        var probes = 0;
+        await using var upstream = await Upstream.StartAsync(context =>
+        {
+            context.Response.StatusCode = Interlocked.Increment(ref probes) % 2 == 0 ? 500 : 200;
+            return Task.CompletedTask;
+        });
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address, cluster: Often));
+        await UntilStateAsync(edge, "healthy");
+        var since = (await DestinationAsync(edge)).GetProperty("since").GetDateTimeOffset();
+
+        await Wait.UntilAsync(() => Volatile.Read(ref probes) > 9, "four probes have failed, and more have passed");
+
+        var destination = await DestinationAsync(edge);
+        Assert.Equal("healthy", destination.GetProperty("state").GetString());
+        Assert.Equal(since, destination.GetProperty("since").GetDateTimeOffset());
+    }
+
+    [Fact]
     public async Task The_first_probe_decides_over_a_destination_that_has_never_been_healthy()
     {
         await using var edge = await Edge.StartAsync(Edge.OneRoute("http://127.0.0.1:1/", cluster: Seldom));

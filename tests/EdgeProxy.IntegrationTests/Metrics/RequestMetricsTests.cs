@@ -163,6 +163,23 @@ public sealed class RequestMetricsTests
         Assert.Null(scrape["edgeproxy_request_duration_seconds_count{route=\"all\"}"]);
     }
 
+    [Fact]
+    public async Task A_WebSocket_over_HTTP_2_has_no_duration_either()
+    {
+        await using var upstream = await WebSocketPeers.EchoAsync();
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(upstream.Address));
+        using var peer = new Http2Client(edge);
+        using var invoker = new HttpMessageInvoker(peer.Handler, disposeHandler: false);
+        using (var socket = await WebSocketPeers.ConnectAsync(edge, HttpVersion.Version20, invoker))
+        {
+            await socket.CloseAsync(WebSocketCloseStatus.NormalClosure, null, Wait.Deadline);
+        }
+
+        var scrape = await Scrape.UntilAsync(edge, "edgeproxy_requests_in_flight{route=\"all\"}", 0);
+        Assert.Contains("edgeproxy_requests_total{route=\"all\",method=\"CONNECT\"", scrape.Text, StringComparison.Ordinal);
+        Assert.Null(scrape["edgeproxy_request_duration_seconds_count{route=\"all\"}"]);
+    }
+
     private static string Requests(string route, string method, int code, string madeBy) =>
         $"edgeproxy_requests_total{{route=\"{route}\",method=\"{method}\",code=\"{code}\",made_by=\"{madeBy}\"}}";
 }

@@ -60,4 +60,20 @@ public sealed class GrpcUploadTests
         Assert.EndsWith("; details=\"body_too_large\"", status, StringComparison.Ordinal);
         Assert.InRange(Volatile.Read(ref received), 0, 70_000); // what one read of the edge takes from its client
     }
+
+    [Theory]
+    [InlineData("1.0")]
+    [InlineData("1.1")]
+    public async Task A_content_type_of_gRPC_lifts_nothing_on_HTTP_1(string version)
+    {
+        await using var upstream = await Upstream.StartAsync(context => context.Response.WriteAsync("taken"), HttpProtocols.Http2);
+        await using var edge = await Edge.StartAsync(
+            Edge.OneRoute(upstream.Address, cluster: Http2Cluster), $"\"Requests\": {{ \"BodyBytes\": {Bound} }}");
+
+        var answer = await RawClient.ExchangeAsync(
+            edge.Uri, $"POST / HTTP/{version}\r\nHost: e\r\nContent-Type: application/grpc\r\nContent-Length: {Sent}\r\n\r\n");
+
+        Assert.Contains("; details=\"body_too_large\"\r\n", answer.Text, StringComparison.Ordinal);
+        Assert.Equal(0, upstream.Hits);
+    }
 }
