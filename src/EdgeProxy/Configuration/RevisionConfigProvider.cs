@@ -31,7 +31,6 @@ internal sealed class RevisionConfigProvider(Revisions revisions, TimeProvider t
         if (refusal is not null)
         {
             // YARP may have taken a part before it failed; giving it the active revision again brings it back.
-            revisions.Withdraw();
             await OfferAsync(revisions.Current);
         }
 

@@ -22,7 +22,4 @@ internal sealed class Revisions(Revision first)
     public void Offer(Revision revision) => _offered = revision;
 
     public void Activate() => _current = _offered;
-
-    /// <summary>YARP refused what was offered.</summary>
-    public void Withdraw() => _offered = _current;
 }

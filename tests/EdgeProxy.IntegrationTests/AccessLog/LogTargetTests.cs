@@ -75,7 +75,8 @@ public sealed class LogTargetTests : IDisposable
     {
         var file = Path.Combine(_options.ConfigPath, "team.json");
         await File.WriteAllTextAsync(file, Edge.Document(
-            Edge.OneRoute("http://127.0.0.1:1/"), "\"AccessLog\": { \"Enabled\": true, \"Path\": \"team.json\" }"));
+            Edge.OneRoute("http://127.0.0.1:1/", "\"Timeout\": \"9s\""),
+            "\"AccessLog\": { \"Enabled\": true, \"Path\": \"team.json\" }"));
 
         var read = await ConfigurationCheck.OfFilesAsync(_options.ConfigPath, TimeProvider.System);
 

@@ -13,7 +13,7 @@ namespace EdgeProxy.IntegrationTests.Configuration;
 /// <summary>Asking a running edge about its configuration, and about a document.</summary>
 public sealed class ConfigurationAdminTests
 {
-    private static readonly string AnyRoute = Edge.OneRoute("http://127.0.0.1:1/");
+    private static readonly string AnyRoute = Edge.OneRoute("http://127.0.0.1:1/", "\"Timeout\": \"9s\"");
 
     [Theory]
     [InlineData("application/json")]

@@ -10,15 +10,17 @@ namespace EdgeProxy.IntegrationTests.Configuration;
 /// <summary>Files change in all the ways that tools change them; what is served follows, or stays.</summary>
 public sealed class ReloadTests : IAsyncLifetime
 {
+    private const string Bound = "\"Timeout\": \"1m\"";
+
     private Upstream _one = null!;
     private Upstream _two = null!;
     private Edge _edge = null!;
 
     private string FileName => Path.Combine(_edge.Folder, "edgeproxy.json");
 
-    private string One => Edge.Document(Edge.OneRoute(_one.Address));
+    private string One => Edge.Document(Edge.OneRoute(_one.Address, Bound));
 
-    private string Two => Edge.Document(Edge.OneRoute(_two.Address, "\"Timeout\": \"1m\""));
+    private string Two => Edge.Document(Edge.OneRoute(_two.Address, Bound));
 
     private ReloadStatus Status => _edge.Services.GetRequiredService<ReloadStatus>();
 
@@ -28,7 +30,7 @@ public sealed class ReloadTests : IAsyncLifetime
     {
         _one = await Upstream.StartAsync("one");
         _two = await Upstream.StartAsync("two");
-        _edge = await Edge.StartAsync(Edge.OneRoute(_one.Address));
+        _edge = await Edge.StartAsync(Edge.OneRoute(_one.Address, Bound));
     }
 
     public async ValueTask DisposeAsync()

@@ -40,7 +40,7 @@ public sealed class SpecialFilesTests : IDisposable
     {
         using var made = await MakeAsync("pipe");
         var read = Task.Run(() => ConfigurationCheck.OfFilesAsync(Name, TimeProvider.System, takesPipe: true));
-        await File.WriteAllTextAsync(Name, Edge.Document(Edge.OneRoute("http://127.0.0.1:1/")), Wait.Deadline);
+        await File.WriteAllTextAsync(Name, Edge.Document(Edge.OneRoute("http://127.0.0.1:1/", "\"Timeout\": \"9s\"")), Wait.Deadline);
         Assert.Empty((await read.WaitAsync(Wait.Patience)).Faults);
     }
 
@@ -73,7 +73,7 @@ public sealed class SpecialFilesTests : IDisposable
     {
         await using var one = await Upstream.StartAsync("one");
         await using var two = await Upstream.StartAsync("two");
-        await using var edge = await Edge.StartAsync(Edge.OneRoute(one.Address));
+        await using var edge = await Edge.StartAsync(Edge.OneRoute(one.Address, "\"Timeout\": \"1m\""));
         var status = edge.Services.GetRequiredService<ReloadStatus>();
         using var made = await MakeAsync(kind);
         var entry = Path.Combine(edge.Folder, "x.json");

@@ -331,6 +331,24 @@ public sealed class PassiveHealthTests
         Assert.Equal(0, keeper.Reactivations);
     }
 
+    [Fact]
+    public async Task A_destination_at_another_address_is_not_waited_for()
+    {
+        await using var upstream = await Upstream.StartAsync(context =>
+        {
+            context.Response.StatusCode = 500;
+            return Task.CompletedTask;
+        });
+        await using var other = await Upstream.StartAsync("other");
+        await using var edge = await Edge.StartAsync(WithSpare(upstream.Address, cluster: Passive("01:00:00")));
+        await FailAsync(edge, 5);
+
+        await Reload.ApplyAsync(edge, WithSpare(other.Address, cluster: Passive("01:00:00")));
+
+        Assert.Equal(0, edge.Services.GetRequiredService<DestinationHealthKeeper>().Reactivations);
+        Assert.Equal("other", await edge.Client.GetStringAsync("/", Wait.Deadline));
+    }
+
     private static async Task FailAsync(Edge edge, int times)
     {
         for (var i = 0; i < times; i++)

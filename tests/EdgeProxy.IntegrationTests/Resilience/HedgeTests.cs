@@ -133,6 +133,38 @@ public sealed class HedgeTests
     }
 
     [Fact]
+    public async Task A_response_that_has_lost_holds_no_connection()
+    {
+        var (second, first) = (new TaskCompletionSource(), new TaskCompletionSource());
+        await using var slow = await Upstream.StartAsync(async context =>
+        {
+            if (HttpMethods.IsGet(context.Request.Method))
+            {
+                await second.Task;
+                context.Response.StatusCode = 500;
+                await context.Response.StartAsync();
+                first.SetResult();
+                await context.Response.Body.WriteAsync(new byte[4 << 20], context.RequestAborted);
+            }
+
+            await context.Response.WriteAsync("first", context.RequestAborted);
+        });
+        await using var fast = await Upstream.StartAsync(async context =>
+        {
+            second.SetResult();
+            await first.Task;
+            await context.Response.WriteAsync("second");
+        });
+        await using var edge = await Edge.StartAsync(
+            Two(slow.Address, fast.Address, cluster: Ample + ", \"HttpClient\": { \"MaxConnectionsPerServer\": 1 }"));
+
+        Assert.Equal("second", await edge.Client.GetStringAsync("/", Wait.Deadline));
+        using var posted = await edge.Client.PostAsync("/", null, Wait.Deadline);
+
+        Assert.Equal("first", await posted.Content.ReadAsStringAsync(Wait.Deadline));
+    }
+
+    [Fact]
     public async Task When_neither_is_good_the_first_one_s_end_stands()
     {
         var goOn = new TaskCompletionSource();

@@ -88,6 +88,40 @@ public sealed class CertificateTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_certificate_whose_key_is_written_a_moment_later_is_used()
+    {
+        var old = await ShakeHandsAsync("a.example");
+        var store = _gateway.Services.GetRequiredService<EdgeProxy.Tls.CertificateStore>();
+        var status = _gateway.Services.GetRequiredService<ReloadStatus>();
+        var fresh = Directory.CreateDirectory(Path.Combine(_folder, "fresh")).FullName;
+        TestCertificate.Write(fresh, "first", "a.example");
+
+        File.Copy(Path.Combine(fresh, "first.pem"), Path.Combine(_folder, "first.pem"), overwrite: true);
+        store.Refresh();
+        await Wait.UntilAsync(() => status.CertificateWarning is not null, "it is said that the key is another one's");
+        Assert.Equal(old.Serial, (await ShakeHandsAsync("a.example")).Serial);
+        File.Copy(Path.Combine(fresh, "first.key"), Path.Combine(_folder, "first.key"), overwrite: true);
+
+        await Wait.UntilAsync(async () => (await ShakeHandsAsync("a.example")).Serial != old.Serial, "the new certificate is used");
+        Assert.Null(status.CertificateWarning);
+    }
+
+    [Fact]
+    public async Task A_certificate_that_breaks_in_the_same_way_again_is_said_again()
+    {
+        var file = Path.Combine(_folder, "first.pem");
+        var good = await File.ReadAllBytesAsync(file);
+        var status = _gateway.Services.GetRequiredService<ReloadStatus>();
+        for (var i = 0; i < 2; i++)
+        {
+            await File.WriteAllTextAsync(file, "nonsense");
+            await Wait.UntilAsync(() => status.CertificateWarning is not null, "it is said");
+            await File.WriteAllBytesAsync(file, good);
+            await Wait.UntilAsync(() => status.CertificateWarning is null, "nothing is left to say");
+        }
+    }
+
+    [Fact]
     public async Task A_pipe_where_a_certificate_was_holds_up_neither_the_look_at_it_nor_a_check()
     {
         var old = await ShakeHandsAsync("a.example");
@@ -179,7 +213,7 @@ public sealed class CertificateTests : IAsyncLifetime
               {{string.Join(", ", certificates.Select(c => $$"""{ "Path": "{{c}}.pem", "KeyPath": "{{c}}.key" }"""))}} ] } ],
             "Admin": { "Listen": "http://127.0.0.1:0" }
           },
-          {{Edge.OneRoute(_upstream.Address)}}
+          {{Edge.OneRoute(_upstream.Address, "\"Timeout\": \"1m\"")}}
         }
         """;
 
