@@ -19,9 +19,9 @@ internal sealed class DrainTransforms(IHostApplicationLifetime lifetime) : ITran
 
     public void Apply(TransformBuilderContext context) => context.AddResponseTransform(transform =>
     {
-        if (_draining.IsCancellationRequested && transform.HttpContext.Response.StatusCode != StatusCodes.Status101SwitchingProtocols)
+        if (_draining.IsCancellationRequested)
         {
-            DrainMiddleware.CloseAfter(transform.HttpContext);
+            DrainMiddleware.CloseAfter(transform.HttpContext); // of an upgrade the server writes `Connection` itself
         }
 
         return default;

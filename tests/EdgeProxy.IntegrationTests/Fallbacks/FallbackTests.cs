@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json;
 using System.Net.WebSockets;
 using EdgeProxy.IntegrationTests.Peers;
 using Microsoft.AspNetCore.Http;
@@ -269,6 +270,36 @@ public sealed class FallbackTests
         using var answer = await waiting.Edge.Client.GetAsync("/", Wait.Deadline);
         Assert.Equal("no", await answer.Content.ReadAsStringAsync(Wait.Deadline));
         Assert.Equal(1, waiting.Readings["edgeproxy_attempts_total{cluster=other,outcome=timeout}"]);
+    }
+
+    [Fact]
+    public async Task A_client_that_goes_while_the_other_cluster_is_asked_leaves_nothing_under_way()
+    {
+        var asked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var silent = RawUpstream.Start(async connection =>
+        {
+            await connection.ReadHeadAsync();
+            asked.TrySetResult();
+            await connection.StayAsync();
+        });
+        await using var troubled = await TroubledEdge.StartAsync("503", ToOther, silent.Address);
+        using var leave = new CancellationTokenSource();
+        var asking = troubled.Edge.Client.GetAsync("/", leave.Token);
+        await asked.Task.WaitAsync(Wait.Patience);
+
+        await leave.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => asking);
+        foreach (var cluster in new[] { "up", "other" })
+        {
+            await Wait.UntilAsync(
+                async () =>
+                {
+                    using var answer = JsonDocument.Parse(await troubled.Edge.Admin.GetStringAsync($"/v1/clusters/{cluster}"));
+                    return answer.RootElement.GetProperty("destinations")[0].GetProperty("inFlight").GetInt32() == 0;
+                },
+                $"nothing is under way at {cluster}");
+        }
     }
 
     [Fact]

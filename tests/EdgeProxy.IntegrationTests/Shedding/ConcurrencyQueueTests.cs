@@ -72,6 +72,45 @@ public sealed class ConcurrencyQueueTests
         Assert.Equal(1, held.Hits);
     }
 
+    [Fact]
+    public async Task Time_in_the_queues_of_a_route_and_of_its_cluster_is_none_of_the_edge_s_own()
+    {
+        var second = TimeSpan.FromSeconds(1);
+        await using var held = await Held.StartAsync();
+        await using var edge = await Edge.StartAsync($$"""
+            "ReverseProxy": {
+              "Routes": { "one": { "ClusterId": "up", "Match": { "Path": "/one" }, {{OneAndOne}} },
+                          "other": { "ClusterId": "up", "Match": { "Path": "/other" } } },
+              "Clusters": { "up": { {{OneAndOne.Replace("\"Queue\": 1", "\"Queue\": 9")}},
+                "Destinations": { "a": { "Address": "{{held.Address}}" } } } }
+            }
+            """);
+        using var readings = new Readings(edge);
+        var first = edge.Client.GetStringAsync("/one", Wait.Deadline);
+        await held.UntilInsideAsync(1);
+        var between = edge.Client.GetStringAsync("/other", Wait.Deadline);
+        await UntilAsync(edge, isRoute: false, used: 1, queued: 1);
+        var twice = edge.Client.GetStringAsync("/one", Wait.Deadline);
+        await UntilAsync(edge, isRoute: true, used: 1, queued: 1);
+        await PassAsync(second); // in the route's queue
+        held.LetOneGo();
+        await first;
+        await held.UntilInsideAsync(1);
+        await UntilAsync(edge, isRoute: false, used: 1, queued: 1);
+        await PassAsync(second); // in the cluster's
+        held.LetAllGo();
+        await Task.WhenAll(between, twice);
+
+        await Wait.UntilAsync(() => readings["edgeproxy_queue_wait_seconds{route=one}"] >= 1.9, "both waits are measured");
+        Assert.InRange(readings["edgeproxy_overhead_seconds{route=one}"], 0, 0.9);
+
+        static Task PassAsync(TimeSpan time)
+        {
+            var since = TimeProvider.System.GetTimestamp();
+            return Wait.UntilAsync(() => TimeProvider.System.GetElapsedTime(since) >= time, "time has passed");
+        }
+    }
+
     [Theory, InlineData(true), InlineData(false)]
     public async Task A_client_that_leaves_leaves_the_queue(bool http2)
     {
