@@ -1,6 +1,6 @@
 using System.Net;
-using System.Text.Json;
 using System.Net.WebSockets;
+using System.Text.Json;
 using EdgeProxy.IntegrationTests.Peers;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;

@@ -65,6 +65,24 @@ public sealed class CostSettlementTests
         }
     }
 
+    [Fact]
+    public async Task An_address_is_no_client_whose_id_looks_like_it()
+    {
+        var before = Read($"\"Limits\": [ {Burst} ]");
+        var now = Read(
+            $"\"Limits\": [ {Burst} ], \"Plans\": {{ \"free\": {{ \"Unlimited\": true }} }}",
+            $$""" "Clients": { "ApiKey": { "Keys": { "127.0.0.1": { "Plan": "free", "Sha256": "{{new string('a', 64)}}" } } } }, """);
+        var revisions = new Revisions(before);
+
+        await SettleAsync(revisions, before, cost: 8, meanwhile: () =>
+        {
+            revisions.Offer(now);
+            revisions.Activate();
+        });
+
+        Assert.Equal(92, await LeftAsync(before, 0));
+    }
+
     private async Task SettleAsync(Revisions revisions, Revision revision, int cost, Action? meanwhile = null)
     {
         using var services = new ServiceCollection().AddMetrics().BuildServiceProvider();
@@ -103,9 +121,9 @@ public sealed class CostSettlementTests
         return (context, edge);
     }
 
-    private static Revision Read(string policy) => Configurations.Read(Configurations.Document(
+    private static Revision Read(string policy, string sections = "") => Configurations.Read(Configurations.Document(
         "\"RateLimiterPolicy\": \"standard\", \"CostHeader\": \"X-Cost\"",
-        sections: $"\"RateLimits\": {{ \"standard\": {{ {policy} }} }},")).Revision!;
+        sections: $"{sections} \"RateLimits\": {{ \"standard\": {{ {policy} }} }},")).Revision!;
 
     /// <summary>The server's part of an answer's start.</summary>
     private sealed class Starting : HttpResponseFeature
