@@ -115,7 +115,7 @@ public sealed class DrainTests : IAsyncLifetime
     [Fact]
     public async Task Half_of_the_drain_is_left_to_requests_however_long_new_connections_are_to_be_taken()
     {
-        var (edge, traffic, _) = await StartAsync("2s", acceptFor: "1h");
+        var (edge, traffic, _) = await StartAsync("2s", acceptFor: "10m");
         await using var __ = edge;
         using var client = new HttpClient();
         var endless = client.GetStringAsync(traffic);
